@@ -1,0 +1,61 @@
+# Baraza: `make serve` and `make test` are all that is needed on a fresh machine with git, make and Python ≥ 3.11.
+PYTHON ?= python3
+VENV := .venv
+FACTORY := .venv-factory
+.DEFAULT_GOAL := help
+
+.PHONY: help setup setup-dev serve test test-factory lint bench factory lock clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(VENV)/.installed ## Prepare .venv with what the box needs, so that .venv/bin/baraza works
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Baraza needs Python 3.11 or newer: install it, or run make PYTHON=/path/to/python3.11'; exit 1; }
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV) || { echo 'Python has no venv: sudo apt-get install python3-venv'; exit 1; }
+	$(VENV)/bin/pip install --quiet --require-hashes --requirement requirements.lock
+	$(VENV)/bin/pip install --quiet --no-deps --editable .
+	@touch $@
+
+setup-dev: $(VENV)/.installed-dev ## The same, with what tests and linters need
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	$(VENV)/bin/pip install --quiet --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+serve: setup ## Serve Baraza on http://localhost:8080
+	$(VENV)/bin/baraza serve
+
+test: setup-dev ## Run the tests (those that need a browser or the factory's libraries are skipped where they are missing)
+	$(VENV)/bin/python -m pytest
+
+lint: setup-dev ## Format and lint checks, types
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+bench: setup ## Measure: advice, translation speed (prints tables; run it on a quiet machine)
+	$(VENV)/bin/python -m benchmarks.advice
+	$(VENV)/bin/python -m benchmarks.translation
+
+factory: $(FACTORY)/.installed ## Prepare .venv-factory (torch, transformers, optimum) for building packs
+	@$(FACTORY)/bin/baraza-factory list
+
+$(FACTORY)/.installed: requirements-factory.lock pyproject.toml
+	@test -x $(FACTORY)/bin/pip || $(PYTHON) -m venv $(FACTORY)
+	$(FACTORY)/bin/pip install --quiet torch==2.13.0
+	$(FACTORY)/bin/pip install --quiet --requirement requirements-factory.lock
+	$(FACTORY)/bin/pip install --quiet --no-deps --editable .
+	@touch $@
+
+test-factory: $(FACTORY)/.installed ## Tests of the factory: parity with transformers, a whole small build
+	$(FACTORY)/bin/python -m pytest -m factory
+
+lock: ## Renew the lock files (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-emit-index-url --no-header --extra dev --extra factory -c requirements-dev.lock pyproject.toml | grep -vE '^(nvidia|triton|cuda)' > requirements-factory.lock
+
+clean: ## Remove what was built, but no pack and no document
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

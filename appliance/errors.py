@@ -1,0 +1,193 @@
+"""One tree of errors. Each has a key and fields, so that a page can say it in the reader's language.
+
+`str(error)` is English, for the command line and the log; `key` is looked up by the page
+(`webui/messages.py`), `fields` fill its blanks. A test holds that every key has words on the page.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BarazaError(Exception):
+    """Something that a person can be told about. `status` is the HTTP status it is shown with."""
+
+    key: ClassVar[str] = "error"
+    template: ClassVar[str] = "Something went wrong."
+    status: ClassVar[int] = 500
+
+    def __init__(self, **fields: str | int) -> None:
+        super().__init__(self.template.format(**fields))
+        self.fields = fields
+
+
+class InputError(BarazaError):
+    """What the person sent cannot be used."""
+
+    status = 400
+
+
+class EmptyTextError(InputError):
+    key = "empty_text"
+    template = "There is no text. Write or paste something first."
+
+
+class TextTooLongError(InputError):
+    key = "text_too_long"
+    template = "The text has {length} characters; {most} is the most. Send it in parts."
+    status = 413
+
+
+class NotUtf8Error(InputError):
+    key = "not_utf8"
+    template = "The text is not valid UTF-8. Save it as UTF-8 and try again."
+
+
+class UnknownLanguagePairError(InputError):
+    key = "unknown_language_pair"
+    template = "This box cannot translate from {source} to {target}. Installed: {installed}."
+
+
+class LanguageNotRecognisedError(InputError):
+    key = "language_not_recognised"
+    template = "The language of the text could not be recognised. Choose it by hand."
+
+
+class UnknownKindError(InputError):
+    key = "unknown_kind"
+    template = "There is no kind of document called {kind}."
+    status = 404
+
+
+class MissingAnswersError(InputError):
+    """`fields['questions']` are the keys of the questions, joined by commas."""
+
+    key = "missing_answers"
+    template = "Please answer: {questions}."
+
+
+class NotFoundError(BarazaError):
+    key = "not_found"
+    template = "There is nothing here."
+    status = 404
+
+
+class DocumentNotFoundError(NotFoundError):
+    key = "document_not_found"
+    template = "This document is not on the box (any more)."
+
+
+class ArticleNotFoundError(NotFoundError):
+    key = "article_not_found"
+    template = "There is no article called {article}."
+
+
+class QueueError(BarazaError):
+    status = 503
+
+
+class QueueFullError(QueueError):
+    key = "queue_full"
+    template = "The box has all the work it can hold. Try again in about {seconds} seconds."
+
+
+class OwnerQueueFullError(QueueError):
+    key = "owner_queue_full"
+    template = "This device already has {most} requests waiting. Wait until one is finished, or cancel one."
+    status = 429
+
+
+class JobLostError(QueueError):
+    key = "job_lost"
+    template = "This request was lost: the box was restarted since. Please send it again."
+    status = 410
+
+
+class JobGoneError(QueueError):
+    key = "job_gone"
+    template = "This request is not kept any more. Please send it again."
+    status = 410
+
+
+class CancelledError(BarazaError):
+    """The work was stopped because nobody waits for it any more."""
+
+    key = "cancelled"
+    template = "The request was cancelled."
+    status = 410
+
+
+class EngineError(BarazaError):
+    key = "engine_failed"
+    template = "The model of pack {pack} cannot be used: {reason}"
+
+
+class NoModelError(BarazaError):
+    key = "no_model"
+    template = "No {kind} pack is installed. Install one with `baraza packs install FILE`."
+    status = 503
+
+
+class PackError(BarazaError):
+    status = 422
+
+
+class PackManifestError(PackError):
+    key = "pack_manifest"
+    template = "{pack}: pack.toml is wrong: {reason}"
+
+
+class PackFileError(PackError):
+    """A file of the pack is missing, of another size or of another content than pack.toml says."""
+
+    key = "pack_file"
+    template = "{pack}: {file}: {reason}. Copy the pack again from where it came from."
+
+
+class PackArchiveError(PackError):
+    key = "pack_archive"
+    template = "{archive} is not a usable pack: {reason}"
+
+
+class PackNotInstalledError(PackError):
+    key = "pack_not_installed"
+    template = "No pack {pack} is installed. `baraza packs list` shows those that are."
+    status = 404
+
+
+class StorageError(BarazaError):
+    key = "storage"
+    template = "The box could not read or write {path}: {reason}"
+    status = 507
+
+
+class DiskFullError(StorageError):
+    key = "disk_full"
+    template = "The disk of the box is full ({path}). What was saved is safe; delete or move something, then try again."
+
+
+class ReadOnlyError(StorageError):
+    key = "read_only"
+    template = "The box cannot write to {path}. What was saved is safe; ask the keeper to look at the card."
+
+
+class FolderInUseError(StorageError):
+    key = "folder_in_use"
+    template = "Another Baraza is at work on {path}. Stop it first, or set BARAZA_DATA to another folder."
+
+
+class ConfigError(BarazaError):
+    key = "config"
+    template = "The setting {name} is wrong: {reason}"
+
+
+class KindError(BarazaError):
+    """A kind of document in `appliance/drafting/kinds` is not of its form."""
+
+    key = "kind"
+    template = "The kind of document {kind} is wrong: {reason}"
+
+
+class KnowledgeError(BarazaError):
+    key = "knowledge"
+    template = "The article {article} is wrong: {reason}"

@@ -1,0 +1,53 @@
+"""Every bound on what comes from outside, in one place, with its unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The defaults are for a Raspberry Pi 4 with 2 GiB and forty phones."""
+
+    # What a person sends
+    translation_characters: int = 5_000
+    question_characters: int = 500
+    answer_characters: int = 5_000
+    document_characters: int = 50_000
+    request_bytes: int = 512 * 1024
+    request_header_bytes: int = 32 * 1024
+    request_seconds: int = 20  # a phone that sends nothing for so long is cut off
+
+    # The queue
+    jobs_waiting: int = 200
+    jobs_waiting_per_owner: int = 50
+    jobs_kept: int = 500  # finished ones, for whoever comes back to the page
+    job_kept_seconds: int = 3_600
+    job_abandoned_seconds: int = 60  # nobody looked for so long: the phone has gone away
+    job_events: int = 2_000
+    stream_heartbeat_seconds: int = 10
+    stream_seconds: int = 600
+    streams: int = 48  # open at once; beyond it pages reload by themselves
+
+    # The engines
+    source_pieces: int = 160  # SentencePiece tokens of one sentence, the tag and the end included
+    target_pieces: int = 200
+    target_growth: float = 2.0  # target tokens a source token, before a sentence is cut short
+    target_slack: int = 12
+    batch_sentences: int = 16
+    beam: int = 8
+
+    # Packs
+    manifest_bytes: int = 256 * 1024
+    pack_files: int = 2_000
+    pack_bytes: int = 4 * 1024**3
+    disk_reserve_bytes: int = 200 * 1024**2
+
+    # Storage and knowledge
+    documents: int = 5_000
+    document_file_bytes: int = 64 * 1024**2
+    article_bytes: int = 64 * 1024
+    passages: int = 5  # shown for one question
+
+
+LIMITS = Limits()
