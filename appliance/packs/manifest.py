@@ -1,0 +1,254 @@
+"""`pack.toml`: what a pack says of itself, read as something a stranger may have written."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from appliance.errors import PackManifestError
+from appliance.limits import LIMITS, Limits
+
+KINDS = ("translation", "text-generation", "embedding", "knowledge", "speech", "interface")
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+VERSION = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})")
+LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+MANIFEST = "pack.toml"
+
+
+@dataclass(frozen=True)
+class PackFile:
+    path: str  # POSIX, inside the pack
+    size: int  # bytes
+    sha256: str  # lower-case hexadecimal
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One quality figure measured on the pack: `metric` of `set`, with the tool that gave it."""
+
+    set: str
+    metric: str
+    value: float
+    tool: str
+    direction: str = ""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A source the pack was made from."""
+
+    title: str
+    licence: str
+    url: str = ""
+    revision: str = ""
+
+
+@dataclass(frozen=True)
+class Way:
+    source: str
+    target: str
+    tag: str
+
+
+@dataclass(frozen=True)
+class TranslationSettings:
+    encoder: str
+    decoder: str
+    tokenizer: str
+    directions: tuple[Way, ...]
+    words: dict[str, str] = field(default_factory=dict)  # language → file of its words, frequent ones first
+
+
+@dataclass(frozen=True)
+class Manifest:
+    name: str
+    version: str
+    kind: str
+    title: str
+    languages: tuple[str, ...]
+    licence: str
+    about: str
+    recipe: str
+    memory_bytes: int
+    least_appliance: str
+    files: tuple[PackFile, ...]
+    origins: tuple[Origin, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    translation: TranslationSettings | None = None
+    selftest: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(file.size for file in self.files)
+
+
+def read_manifest(folder: Path, limits: Limits = LIMITS) -> Manifest:
+    """Read `folder/pack.toml`.
+
+    Raises:
+        PackManifestError: it is missing, too large, not TOML, or a field is missing or not of its form.
+    """
+    path = folder / MANIFEST
+    try:
+        with path.open("rb") as file:
+            raw = file.read(limits.manifest_bytes + 1)
+    except OSError as error:
+        raise PackManifestError(pack=folder.name, reason=f"it cannot be read: {error.strerror}") from error
+    return parse_manifest(raw, folder.name, limits)
+
+
+def parse_manifest(raw: bytes, label: str, limits: Limits = LIMITS) -> Manifest:
+    """Check the bytes of a `pack.toml`; `label` names the pack in errors. Raises PackManifestError."""
+
+    def wrong(reason: str) -> PackManifestError:
+        return PackManifestError(pack=label, reason=reason)
+
+    if len(raw) > limits.manifest_bytes:
+        raise wrong(f"it is larger than {limits.manifest_bytes} bytes")
+    try:
+        values = tomllib.loads(raw.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise wrong(f"it is not valid TOML ({error})") from error
+    try:
+        return _manifest(_Fields(values, wrong), limits)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise wrong(str(error)) from error
+
+
+def _manifest(fields: _Fields, limits: Limits) -> Manifest:
+    kind = fields.choice("kind", KINDS)
+    files = tuple(
+        PackFile(row.path("path"), row.number("size", limits.pack_bytes), row.text("sha256", SHA256))
+        for row in fields.rows("files")
+    )
+    if not files or len(files) > limits.pack_files:
+        raise fields.wrong(f"it lists {len(files)} files; 1 to {limits.pack_files} are allowed")
+    folded = {file.path.casefold() for file in files}
+    if len(folded) != len(files) or MANIFEST in folded:
+        raise fields.wrong("two of its files have the same name, or one is named like the manifest")
+    if sum(file.size for file in files) > limits.pack_bytes:
+        raise fields.wrong(f"its files are larger than {limits.pack_bytes} bytes together")
+    names = {file.path for file in files}
+    return Manifest(
+        name=fields.text("name", NAME),
+        version=fields.text("version", VERSION),
+        kind=kind,
+        title=fields.text("title"),
+        languages=fields.texts("languages", LANGUAGE),
+        licence=fields.text("licence"),
+        about=fields.text("about"),
+        recipe=fields.text("recipe", default=""),
+        memory_bytes=fields.number("memory_bytes", limits.pack_bytes * 4),
+        least_appliance=fields.text("least_appliance", VERSION),
+        files=files,
+        origins=tuple(
+            Origin(
+                row.text("title"), row.text("licence"), row.text("url", default=""), row.text("revision", default="")
+            )
+            for row in fields.rows("sources")
+        ),
+        figures=tuple(_figure(row) for row in fields.rows("figures")),
+        translation=_translation(fields.table("translation"), names) if kind == "translation" else None,
+        selftest=fields.table("selftest").text_items() if fields.has("selftest") else {},
+    )
+
+
+def _figure(row: _Fields) -> Figure:
+    return Figure(
+        set=row.text("set"),
+        metric=row.text("metric"),
+        value=row.decimal("value"),
+        tool=row.text("tool"),
+        direction=row.text("direction", default=""),
+    )
+
+
+def _translation(fields: _Fields, names: set[str]) -> TranslationSettings:
+    settings = TranslationSettings(
+        encoder=fields.path("encoder"),
+        decoder=fields.path("decoder"),
+        tokenizer=fields.path("tokenizer"),
+        directions=tuple(
+            Way(row.text("source", LANGUAGE), row.text("target", LANGUAGE), row.text("tag"))
+            for row in fields.rows("directions")
+        ),
+        words=fields.table("words").path_items() if fields.has("words") else {},
+    )
+    unlisted = {settings.encoder, settings.decoder, settings.tokenizer, *settings.words.values()} - names
+    if unlisted:
+        raise fields.wrong(f"it uses {', '.join(sorted(unlisted))}, which it does not list under files")
+    if not settings.directions:
+        raise fields.wrong("it has no direction of translation")
+    return settings
+
+
+class _Fields:
+    """A TOML table whose values are asked for by name and form; every wrong one is said by name."""
+
+    def __init__(self, values: Any, wrong: Callable[[str], PackManifestError], where: str = "") -> None:
+        if not isinstance(values, dict):
+            raise wrong(f"{where.rstrip('.')} is not a table")
+        self._values, self.wrong, self._where = values, wrong, where
+
+    def has(self, name: str) -> bool:
+        return name in self._values
+
+    def text(self, name: str, form: re.Pattern[str] | None = None, default: str | None = None) -> str:
+        value = self._values.get(name, default)
+        if not isinstance(value, str) or (form and not form.fullmatch(value)):
+            raise self.wrong(f"{self._where}{name} is missing or not of its form")
+        return value
+
+    def texts(self, name: str, form: re.Pattern[str]) -> tuple[str, ...]:
+        value = self._values.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(each, str) and form.fullmatch(each) for each in value):
+            raise self.wrong(f"{self._where}{name} is not a list of the expected form")
+        return tuple(value)
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name)
+        if value not in allowed:
+            raise self.wrong(f"{self._where}{name} is “{value}”, not one of {', '.join(allowed)}")
+        return value
+
+    def number(self, name: str, most: int) -> int:
+        value = self._values.get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+            raise self.wrong(f"{self._where}{name} is not a whole number from 0 to {most}")
+        return value
+
+    def decimal(self, name: str) -> float:
+        value = self._values.get(name)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise self.wrong(f"{self._where}{name} is not a number")
+        return float(value)
+
+    def path(self, name: str) -> str:
+        """A relative POSIX path that stays inside the pack and exists on every file system we meet."""
+        value = self.text(name)
+        parts = PurePosixPath(value).parts
+        plain = all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", part) for part in parts)
+        if not parts or not plain or "/".join(parts) != value or len(value) > 200:
+            raise self.wrong(f"{self._where}{name} “{value[:80]}” is not a plain relative path")
+        return value
+
+    def rows(self, name: str) -> list[_Fields]:
+        value = self._values.get(name, [])
+        if not isinstance(value, list):
+            raise self.wrong(f"{self._where}{name} is not a list of tables")
+        return [_Fields(row, self.wrong, f"{name}.") for row in value]
+
+    def table(self, name: str) -> _Fields:
+        return _Fields(self._values.get(name), self.wrong, f"{name}.")
+
+    def text_items(self) -> dict[str, str]:
+        return {str(name): self.text(name) for name in self._values}
+
+    def path_items(self) -> dict[str, str]:
+        return {str(name): self.path(name) for name in self._values}
