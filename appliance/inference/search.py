@@ -1,0 +1,146 @@
+"""Greedy and beam search over a batch of sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from appliance.errors import CancelledError
+from appliance.inference.seq2seq import Decoding, Floats, Ints
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The ids that steer a search. `forbidden` are never written: padding, tags, unknown."""
+
+    start: int
+    end: int
+    forbidden: tuple[int, ...]
+
+
+@dataclass
+class Hypothesis:
+    """One way of translating a sentence: its tokens so far, without start and end."""
+
+    tokens: list[int]
+    score: float  # sum of log-probabilities, natural
+    row: int = 0  # in the step just made
+
+    def normalised(self) -> float:
+        """Score a token, the end counted, so that short and long ones compare (length penalty 1)."""
+        return self.score / (len(self.tokens) + 1)
+
+
+@dataclass
+class Sentence:
+    """A sentence on its way: hypotheses still open, and those that ended."""
+
+    number: int
+    limit: int
+    live: list[Hypothesis] = field(default_factory=lambda: [Hypothesis([], 0.0)])
+    ended: list[Hypothesis] = field(default_factory=list)
+
+    def best(self) -> list[int]:
+        return max(self.ended or self.live, key=Hypothesis.normalised).tokens
+
+    def is_done(self) -> bool:
+        if not self.live:
+            return True
+        if not self.ended:
+            return False
+        return max(map(Hypothesis.normalised, self.ended)) >= max(map(Hypothesis.normalised, self.live))
+
+
+def search(
+    decoding: Decoding,
+    limits: Sequence[int],
+    vocabulary: Vocabulary,
+    beam: int,
+    cancelled: Callable[[], bool],
+    on_done: Callable[[int, list[int]], None],
+) -> None:
+    """Decode every sentence of a batch; `on_done(number, tokens)` as each is finished.
+
+    `limits` is the most target tokens of each sentence, `beam` the number of hypotheses (1: greedy).
+    Finished sentences leave the batch, so that short ones do not wait for long ones.
+
+    Raises:
+        CancelledError: `cancelled()` was true between two steps.
+    """
+    open_sentences = [Sentence(number, limit) for number, limit in enumerate(limits)]
+    tokens = np.full(len(limits), vocabulary.start, np.int64)
+    past_rows = np.arange(len(limits), dtype=np.int64)
+    source_rows = past_rows
+    for sentence in open_sentences:
+        sentence.live[0].row = sentence.number
+    while open_sentences:
+        if cancelled():
+            raise CancelledError
+        logits = decoding.step(tokens, past_rows, source_rows)
+        logits[:, vocabulary.forbidden] = -np.inf
+        if beam == 1:
+            _advance_greedily(open_sentences, logits, vocabulary)
+        else:
+            _advance_beams(open_sentences, logits, vocabulary, beam)
+        for sentence in [each for each in open_sentences if each.is_done()]:
+            on_done(sentence.number, sentence.best())
+            open_sentences.remove(sentence)
+        tokens, past_rows, source_rows = _next_rows(open_sentences)
+
+
+def _advance_greedily(sentences: list[Sentence], logits: Floats, vocabulary: Vocabulary) -> None:
+    best = logits.argmax(axis=1)
+    for sentence in sentences:
+        (hypothesis,) = sentence.live
+        token = int(best[hypothesis.row])
+        if token == vocabulary.end:
+            sentence.ended, sentence.live = [hypothesis], []
+        else:
+            hypothesis.tokens.append(token)
+            if len(hypothesis.tokens) >= sentence.limit:
+                sentence.ended, sentence.live = [hypothesis], []
+
+
+def _advance_beams(sentences: list[Sentence], logits: Floats, vocabulary: Vocabulary, beam: int) -> None:
+    """Extend each sentence's hypotheses by their best tokens; twice `beam`, as any of them may be the end."""
+    most = min(2 * beam, logits.shape[1] - len(vocabulary.forbidden))
+    candidates = np.argpartition(logits, -most, axis=1)[:, -most:]
+    chosen = np.take_along_axis(logits, candidates, axis=1).astype(np.float64)
+    chosen -= _log_sum_exp(logits)[:, None]
+    for sentence in sentences:
+        extended = [
+            (hypothesis.score + float(score), hypothesis, int(token))
+            for hypothesis in sentence.live
+            for score, token in zip(chosen[hypothesis.row], candidates[hypothesis.row], strict=True)
+        ]
+        extended.sort(key=lambda each: -each[0])
+        live: list[Hypothesis] = []
+        for score, hypothesis, token in extended[: 2 * beam]:
+            if token == vocabulary.end:
+                sentence.ended.append(Hypothesis(hypothesis.tokens, score))
+            elif len(live) < beam:
+                live.append(Hypothesis([*hypothesis.tokens, token], score, hypothesis.row))
+        sentence.live = live
+        if live and len(live[0].tokens) >= sentence.limit:
+            # They compete as they are, as in transformers: an end nobody would write is worse than a cut.
+            sentence.ended.extend(live)
+            sentence.live = []
+
+
+def _log_sum_exp(logits: Floats) -> Floats:
+    highest = logits.max(axis=1)
+    total: Floats = highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
+    return total
+
+
+def _next_rows(sentences: list[Sentence]) -> tuple[Ints, Ints, Ints]:
+    """(last tokens, rows of the step just made, sentences) of the next step; renumbers the hypotheses."""
+    live = [(sentence.number, hypothesis) for sentence in sentences for hypothesis in sentence.live]
+    tokens = np.array([hypothesis.tokens[-1] for _, hypothesis in live], np.int64)
+    past_rows = np.array([hypothesis.row for _, hypothesis in live], np.int64)
+    source_rows = np.array([number for number, _ in live], np.int64)
+    for row, (_, hypothesis) in enumerate(live):
+        hypothesis.row = row
+    return tokens, past_rows, source_rows
