@@ -1,0 +1,102 @@
+"""Answering a question from the knowledge base, or saying that it does not know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from appliance.advice.articles import Article, Face
+from appliance.advice.index import Index
+from appliance.advice.words import stems
+from appliance.errors import ArticleNotFoundError, EmptyTextError, TextTooLongError
+from appliance.limits import LIMITS, Limits
+
+THRESHOLD = 0.44  # of the score; measured by benchmarks/advice.py, see docs/decisions/
+SECTION = re.compile(r"^## +(.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """An article that may help: its face in the reader's language, and the part of its text that fits best."""
+
+    article: Article
+    face: Face
+    score: float  # 0..1
+    heading: str = ""
+    text: str = ""  # Markdown, in English; empty where the face is in another language
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`abstained`: no passage is good enough; then `passages` holds none and `nearest` some topics to look at."""
+
+    question: str
+    language: str
+    passages: tuple[Passage, ...]
+    nearest: tuple[Passage, ...] = ()
+
+    @property
+    def abstained(self) -> bool:
+        return not self.passages
+
+
+class AdviceService:
+    """Everything about advice that is not a page."""
+
+    def __init__(self, articles: Mapping[str, Article], limits: Limits = LIMITS) -> None:
+        self._articles, self._limits = articles, limits
+        self._index = Index(articles)
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages a question can be asked in."""
+        return sorted({language for article in self._articles.values() for language in article.faces})
+
+    def article(self, article_id: str) -> Article:
+        """Raises ArticleNotFoundError."""
+        try:
+            return self._articles[article_id]
+        except KeyError:
+            raise ArticleNotFoundError(article=article_id) from None
+
+    def subjects(self) -> dict[str, list[Article]]:
+        """All articles by subject, to look through without a question."""
+        found: dict[str, list[Article]] = {}
+        for article in self._articles.values():
+            found.setdefault(article.subject, []).append(article)
+        return found
+
+    def ask(self, question: str, language: str) -> Answer:
+        """The passages that answer `question`, best first.
+
+        Raises:
+            EmptyTextError: there is no question.
+            TextTooLongError: it is longer than `limits.question_characters`.
+        """
+        if not question.strip():
+            raise EmptyTextError
+        if len(question) > self._limits.question_characters:
+            raise TextTooLongError(length=len(question), most=self._limits.question_characters)
+        chosen = language if language in self.languages else "en"
+        hits = self._index.search(question, chosen, self._limits.passages)
+        passages = [self._passage(hit.article, chosen, question, hit.score) for hit in hits]
+        good = [passage for passage in passages if passage.score >= THRESHOLD]
+        return Answer(question, chosen, tuple(good), () if good else tuple(passages[:3]))
+
+    def _passage(self, article_id: str, language: str, question: str, score: float) -> Passage:
+        article = self._articles[article_id]
+        face = article.face(language)
+        if language != "en":
+            return Passage(article, face, score)
+        asked = set(stems(question, language))
+        sections = _sections(article.body)
+        heading, text = max(sections, key=lambda section: len(asked & set(stems(" ".join(section), language))))
+        return Passage(article, face, score, heading, text)
+
+
+def _sections(body: str) -> list[tuple[str, str]]:
+    """(heading, text) of each section of an article."""
+    parts = SECTION.split(body)
+    sections = [("", parts[0].strip()), *zip(parts[1::2], map(str.strip, parts[2::2]), strict=True)]
+    return [section for section in sections if section[1]]
