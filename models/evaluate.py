@@ -1,0 +1,94 @@
+"""The figures of a pack: BLEU and chrF2 of the pack as it is, through the engine of the box."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import sacrebleu
+
+from appliance.inference.translator import Translator
+from appliance.packs.store import verify
+from models import corpus
+from models.pack import Figure
+from models.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Score:
+    set: str
+    direction: str
+    bleu: float
+    chrf2: float
+    sentences: int
+    tokens_per_second: float
+    tool: str
+
+    def figures(self) -> list[Figure]:
+        return [
+            Figure(self.set, "chrF2", self.direction, self.chrf2, self.tool),
+            Figure(self.set, "BLEU", self.direction, self.bleu, self.tool),
+        ]
+
+
+def evaluate(
+    recipe: Recipe,
+    pack: Path,
+    beam: int,
+    threads: int,
+    most: int | None = None,
+    report: Callable[[Score], None] = lambda score: None,
+) -> list[Score]:
+    """Translate every evaluation set of the recipe in every direction with the pack in folder `pack`.
+
+    `most` sentences of each set, all by default; `report(score)` as each is ready.
+
+    Raises:
+        CorpusError: an evaluation file is missing.
+        PackError, EngineError: the pack is not sound.
+    """
+    translator = Translator(verify(pack), threads)
+    scores = []
+    for each in recipe.evaluation:
+        for way in recipe.directions:
+            if way.source in each.files and way.target in each.files:
+                folder = corpus.corpora_folder()
+                sources = corpus.read_lines(folder / each.files[way.source])[:most]
+                references = corpus.read_lines(folder / each.files[way.target])[:most]
+                score = _score(translator, each.name, (way.source, way.target), sources, references, beam)
+                report(score)
+                scores.append(score)
+    return scores
+
+
+def _score(
+    translator: Translator, name: str, way: tuple[str, str], sources: list[str], references: list[str], beam: int
+) -> Score:
+    began = time.monotonic()
+    texts = [each.text for each in translator.translate(sources, *way, beam=beam)]
+    seconds = time.monotonic() - began
+    tokens = sum(len(translator.encode(text, *way)) - 2 for text in texts)
+    return Score(
+        set=name,
+        direction="-".join(way),
+        bleu=round(sacrebleu.corpus_bleu(texts, [references]).score, 2),
+        chrf2=round(sacrebleu.corpus_chrf(texts, [references]).score, 2),
+        sentences=len(texts),
+        tokens_per_second=round(tokens / seconds, 1),
+        tool=f"sacrebleu {sacrebleu.__version__}, int8 pack, baraza engine, beam {beam}",
+    )
+
+
+def run_selftest(recipe: Recipe, pack: Path) -> dict[str, str]:
+    """What the pack itself makes of the recipe's sentences, greedily: a box compares it after installing.
+
+    Returns `{"en-es": "source ⇒ translation"}`, one sentence a direction.
+    """
+    translator = Translator(verify(pack), threads=1)
+    results = {}
+    for direction, sentence in recipe.selftest.items():
+        source, target = direction.split("-")
+        results[direction] = f"{sentence} ⇒ {translator.translate([sentence], source, target)[0].text}"
+    return results

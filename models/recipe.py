@@ -1,0 +1,180 @@
+"""A recipe: everything that decides how a pack is made, read from one TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from models.errors import RecipeError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One way of translating, and the tag that asks the model for it (`>>spa<<`)."""
+
+    source: str
+    target: str
+    tag: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """One corpus of sentence pairs.
+
+    `weight` is the share of the training sentences drawn from it, relative to the others: lopsided
+    domains are kept but weighed down. `prefix` selects the lines of the shared files by their first
+    column, so that `bible_web` takes `bible_web_rv1909`.
+    """
+
+    name: str
+    prefix: str
+    weight: float
+    licence: str
+    title: str
+    url: str
+    revision: str = ""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Which file of `corpus<TAB>english<TAB>foreign` lines, and which corpora of it."""
+
+    file: str
+    source: str
+    target: str
+    sources: tuple[Source, ...]
+    max_words: int = 60
+    max_length_ratio: float = 2.5
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    vocab_size: int = 8000
+    character_coverage: float = 0.9998
+    sentences: int = 400_000
+
+
+@dataclass(frozen=True)
+class Model:
+    """The shape of a MarianMT model (see `transformers.MarianConfig`)."""
+
+    d_model: int = 256
+    encoder_layers: int = 4
+    decoder_layers: int = 2
+    ffn_dim: int = 1024
+    attention_heads: int = 4
+    max_positions: int = 256
+    activation: str = "relu"
+
+
+@dataclass(frozen=True)
+class Train:
+    """How long and how. `minutes` counts computing time, over all the stretches of a resumed run.
+
+    `batch_tokens` is the number of source plus target tokens of one update; it grows to
+    `batch_tokens_late` once `late_after` of the time is over. Label smoothing and dropout begin after
+    `plain_updates`: on a CPU's few updates they keep attention to the source from forming.
+    """
+
+    minutes: float = 100.0
+    optimizer: str = "adamw"
+    peak_rate: float = 1e-3
+    warmup_updates: int = 600
+    batch_tokens: int = 3000
+    batch_tokens_late: int = 6000
+    late_after: float = 0.5
+    plain_updates: int = 1500
+    label_smoothing: float = 0.1
+    dropout: float = 0.1
+    clip: float = 1.0
+    average_horizon: int = 1000
+    seed: int = 7
+    lower_case: float = 0.02
+    upper_case: float = 0.01
+    bare_end: float = 0.05
+    joined: float = 0.05
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """Two files of one sentence a line, `source_file` in English for English–X sets."""
+
+    name: str
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    name: str
+    version: str
+    kind: str
+    title: str
+    languages: tuple[str, ...]
+    licence: str
+    about: str
+    directions: tuple[Direction, ...]
+    corpus: Corpus
+    tokenizer: Tokenizer
+    model: Model
+    train: Train
+    evaluation: tuple[EvaluationSet, ...]
+    selftest: dict[str, str]
+    path: Path
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises:
+        RecipeError: the file is missing, is not TOML, or has a wrong, missing or unknown field.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"There is no recipe at {path}. `baraza-factory list` shows those there are.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not valid TOML: {error}") from error
+    try:
+        corpus = dict(raw.pop("corpus"))
+        sources = tuple(_fill(Source, row, "corpus.sources") for row in corpus.pop("sources"))
+        recipe = Recipe(
+            name=raw.pop("name"),
+            version=raw.pop("version"),
+            kind=raw.pop("kind"),
+            title=raw.pop("title"),
+            languages=tuple(raw.pop("languages")),
+            licence=raw.pop("licence"),
+            about=raw.pop("about"),
+            directions=tuple(_fill(Direction, row, "directions") for row in raw.pop("directions")),
+            corpus=_fill(Corpus, {**corpus, "sources": sources}, "corpus"),
+            tokenizer=_fill(Tokenizer, raw.pop("tokenizer", {}), "tokenizer"),
+            model=_fill(Model, raw.pop("model", {}), "model"),
+            train=_fill(Train, raw.pop("train", {}), "train"),
+            evaluation=tuple(_fill(EvaluationSet, row, "evaluation") for row in raw.pop("evaluation", [])),
+            selftest=dict(raw.pop("selftest", {})),
+            path=path,
+        )
+    except KeyError as missing:
+        raise RecipeError(f"{path}: the field {missing} is missing.") from None
+    if raw:
+        raise RecipeError(f"{path}: unknown field(s) {', '.join(sorted(raw))}.")
+    if recipe.kind != "translation":
+        raise RecipeError(f"{path}: this factory trains kind “translation” only, not “{recipe.kind}”.")
+    return recipe
+
+
+def _fill(kind: type[T], values: dict[str, Any], where: str) -> T:
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    unknown = set(values) - known
+    if unknown:
+        raise RecipeError(
+            f"[{where}]: unknown field(s) {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}."
+        )
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise RecipeError(f"[{where}]: {error}") from error

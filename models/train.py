@@ -1,0 +1,332 @@
+"""Training of a MarianMT model from nothing, in stretches, on a CPU or a GPU.
+
+Run by the factory as a process of its own (`python -m models.train`), because the C library reads
+its memory settings when a process starts. See `docs/decisions/` for what was measured.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import sentencepiece as spm
+import torch
+from torch.nn import functional
+from tqdm import tqdm
+from transformers import MarianConfig, MarianMTModel
+
+from models import corpus
+from models.corpus import Pair, Sampler
+from models.recipe import Recipe, Train, read_recipe
+from models.tokenizer import EOS, PAD
+
+POOL = 24_000  # pairs drawn at once, sorted by length and cut into batches
+MAX_PIECES = 160  # of one side; longer pairs are left out
+LONGEST_STEP = 20.0  # seconds; a longer one was a pause of the process, and is not counted
+SAVE_EVERY = 120.0  # seconds of training
+IGNORE = -100
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Token ids, int64: source (B, S), decoder input and labels (B, T); padding PAD, in labels IGNORE."""
+
+    source: torch.Tensor
+    decoder: torch.Tensor
+    labels: torch.Tensor
+
+    @property
+    def pairs(self) -> int:
+        return self.source.shape[0]
+
+
+@dataclass
+class Progress:
+    """How far a run is; `seconds` is computing time over all its stretches."""
+
+    updates: int = 0
+    pairs: int = 0
+    pools: int = 0
+    seconds: float = 0.0
+
+
+def new_model(recipe: Recipe, vocabulary: int) -> MarianMTModel:
+    """A MarianMT model with random weights, of the recipe's shape."""
+    shape = recipe.model
+    config = MarianConfig(
+        vocab_size=vocabulary,
+        d_model=shape.d_model,
+        encoder_layers=shape.encoder_layers,
+        decoder_layers=shape.decoder_layers,
+        encoder_ffn_dim=shape.ffn_dim,
+        decoder_ffn_dim=shape.ffn_dim,
+        encoder_attention_heads=shape.attention_heads,
+        decoder_attention_heads=shape.attention_heads,
+        max_position_embeddings=shape.max_positions,
+        activation_function=shape.activation,
+        dropout=0.0,
+        scale_embedding=True,
+        share_encoder_decoder_embeddings=True,
+        tie_word_embeddings=True,
+        pad_token_id=PAD,
+        eos_token_id=EOS,
+        forced_eos_token_id=None,
+        decoder_start_token_id=PAD,
+        bos_token_id=None,
+    )
+    torch.manual_seed(recipe.train.seed)
+    # Fused attention is several times slower than plain matrix products on short sentences on a CPU.
+    config._attn_implementation = "eager"
+    model = MarianMTModel(config)
+    model.generation_config.max_length = shape.max_positions
+    model.generation_config.bad_words_ids = None
+    return model
+
+
+def batches(recipe: Recipe, pairs: dict[str, list[Pair]], spm_model: Path, pool: int, tokens: int) -> Iterator[Batch]:
+    """The batches of pool number `pool`, each of at most `tokens` source plus target tokens."""
+    sampler = Sampler(pairs, recipe.corpus.sources, recipe.train, f"{recipe.train.seed}/{pool}")
+    processor = spm.SentencePieceProcessor(model_file=str(spm_model))
+    examples = _encoded(sampler, recipe, processor)
+    examples.sort(key=lambda example: (len(example[0]) + len(example[1])) // 3)
+    groups: list[list[int]] = []
+    longest = [0, 0]
+    for index, (source, target) in enumerate(examples):
+        longest = [max(longest[0], len(source)), max(longest[1], len(target))]
+        if not groups or sum(longest) * (len(groups[-1]) + 1) > tokens:
+            groups.append([])
+            longest = [len(source), len(target)]
+        groups[-1].append(index)
+    sampler.shuffle(groups)
+    for group in groups:
+        yield make_batch([examples[index] for index in group])
+
+
+def make_batch(examples: list[tuple[list[int], list[int]]]) -> Batch:
+    """Pad (source, target) ids, each ending with EOS; the decoder starts with PAD, as Marian does."""
+    sources = [torch.tensor(source) for source, _ in examples]
+    targets = [torch.tensor(target) for _, target in examples]
+    padded = torch.nn.utils.rnn.pad_sequence
+    labels = padded(targets, batch_first=True, padding_value=IGNORE)
+    decoder = torch.cat(
+        [torch.full((len(targets), 1), PAD), labels[:, :-1].masked_fill(labels[:, :-1] == IGNORE, PAD)], 1
+    )
+    return Batch(padded(sources, batch_first=True, padding_value=PAD), decoder, labels)
+
+
+def loss_of(model: MarianMTModel, batch: Batch, smoothing: float, device: torch.device) -> torch.Tensor:
+    """Mean cross-entropy over the target tokens; the output layer sees no padding."""
+    source, decoder, labels = (tensor.to(device) for tensor in (batch.source, batch.decoder, batch.labels))
+    with torch.autocast(device.type, torch.bfloat16):
+        hidden = model.model(
+            input_ids=source, attention_mask=(source != PAD).long(), decoder_input_ids=decoder, use_cache=False
+        ).last_hidden_state
+        real = labels != IGNORE
+        logits = functional.linear(hidden[real], model.lm_head.weight)
+    return functional.cross_entropy(logits.float(), labels[real], label_smoothing=smoothing)
+
+
+class Trainer:
+    """A run of training, kept in `folder`: `state.pt` to go on from, `log.jsonl` to look at."""
+
+    def __init__(self, recipe: Recipe, prepared: Path, spm_model: Path, folder: Path) -> None:
+        self.recipe, self.folder, self.spm_model = recipe, folder, spm_model
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.pairs = corpus.load(prepared)
+        self.held = self._hold_out(200)
+        vocabulary = spm.SentencePieceProcessor(model_file=str(spm_model)).get_piece_size()
+        self.model = new_model(recipe, vocabulary).to(self.device)
+        self.average = [parameter.detach().clone() for parameter in self.model.parameters()]
+        self.optimizers = make_optimizers(self.model, recipe.train)
+        self.progress = Progress()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._resume()
+
+    def run(self, minutes: float, stretch: float) -> None:
+        """Train until `minutes` in all, or `stretch` minutes more, whichever comes first."""
+        stop_at = min(minutes * 60, self.progress.seconds + stretch * 60)
+        saved = self.progress.seconds
+        self.model.train()
+        with tqdm(total=round(minutes * 60), initial=round(self.progress.seconds), unit="s", desc="training") as bar:
+            while self.progress.seconds < stop_at:
+                for batch in self._pool(minutes):
+                    loss = self._update(batch, self.progress.seconds / (minutes * 60))
+                    bar.n = min(bar.total, round(self.progress.seconds))
+                    if self.progress.updates % 100 == 0:
+                        bar.set_postfix(loss=f"{loss:.2f}", pairs=f"{self.progress.pairs / 1e6:.2f}M")
+                    if self.progress.seconds >= stop_at:
+                        break
+                    if self.progress.seconds - saved > SAVE_EVERY:
+                        self._check(loss)
+                        self._save()
+                        saved = self.progress.seconds
+                else:
+                    self.progress.pools += 1
+        self._check(loss)
+        self._save()
+
+    def finished(self, minutes: float) -> bool:
+        return self.progress.seconds >= minutes * 60
+
+    def write_checkpoint(self, folder: Path) -> None:
+        """Write the averaged weights in Hugging Face form."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with torch.no_grad():
+            for parameter, mean in zip(self.model.parameters(), self.average, strict=True):
+                parameter.copy_(mean)
+        self.model.config._attn_implementation = "sdpa"
+        self.model.save_pretrained(folder)
+
+    def _pool(self, minutes: float) -> Iterator[Batch]:
+        late = self.progress.seconds > self.recipe.train.late_after * minutes * 60
+        tokens = self.recipe.train.batch_tokens_late if late else self.recipe.train.batch_tokens
+        return batches(self.recipe, self.pairs, self.spm_model, self.progress.pools, tokens)
+
+    def _update(self, batch: Batch, done: float) -> float:
+        train, began = self.recipe.train, time.monotonic()
+        plain = self.progress.updates < train.plain_updates
+        set_dropout(self.model, 0.0 if plain else train.dropout)
+        rate = learning_rate(train, self.progress.updates, done)
+        loss = loss_of(self.model, batch, 0.0 if plain else train.label_smoothing, self.device)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.progress.updates += 1
+        self.progress.pairs += batch.pairs
+        if self.progress.updates % 10 == 0:
+            self._average()
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise click.ClickException(f"The loss is {value} after {self.progress.updates} updates: lower peak_rate.")
+        self.progress.seconds += min(time.monotonic() - began, LONGEST_STEP)
+        return value
+
+    def _average(self) -> None:
+        horizon = min(self.recipe.train.average_horizon, self.progress.updates / 5)
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                self.average, [parameter.detach() for parameter in self.model.parameters()], min(1.0, 10 / horizon)
+            )
+
+    def _hold_out(self, count: int) -> list[Pair]:
+        """Pairs of the first corpus kept from training, to see the loss on (the figures come from the sets)."""
+        name = self.recipe.corpus.sources[0].name
+        count = min(count, len(self.pairs[name]) // 10)
+        held, self.pairs[name] = self.pairs[name][:count], self.pairs[name][count:]
+        return held
+
+    def _check(self, loss: float) -> None:
+        self.model.eval()
+        kept = replace(self.recipe.train, lower_case=0, upper_case=0, bare_end=0, joined=0)
+        recipe = replace(self.recipe, train=kept)
+        processor = spm.SentencePieceProcessor(model_file=str(self.spm_model))
+        row: dict[str, Any] = vars(self.progress) | {"loss": round(loss, 4)}
+        with torch.no_grad():
+            for number, direction in enumerate(recipe.directions):
+                examples = [encode(pair, recipe, number, processor) for pair in self.held]
+                row[f"held {direction.source}-{direction.target}"] = round(
+                    float(loss_of(self.model, make_batch(examples), 0.0, self.device)), 4
+                )
+        self.model.train()
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps(row) + "\n")
+
+    def _save(self) -> None:
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average,
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "progress": vars(self.progress),
+        }
+        partial = self.folder / "state.partial"
+        torch.save(state, partial)
+        partial.replace(self.folder / "state.pt")
+
+    def _resume(self) -> None:
+        path = self.folder / "state.pt"
+        if not path.is_file():
+            return
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.average = [tensor.to(self.device) for tensor in state["average"]]
+        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+        self.progress = Progress(**state["progress"])
+
+
+def encode(
+    pair: Pair, recipe: Recipe, direction: int, processor: spm.SentencePieceProcessor
+) -> tuple[list[int], list[int]]:
+    """(source ids with tag and EOS, target ids with EOS) of a pair, in the recipe's direction number `direction`."""
+    way = recipe.directions[direction]
+    forward = way.source == recipe.corpus.source
+    source, target = (pair.source, pair.target) if forward else (pair.target, pair.source)
+    return [processor.piece_to_id(way.tag), *processor.encode(source), EOS], [*processor.encode(target), EOS]
+
+
+def learning_rate(train: Train, updates: int, done: float) -> float:
+    """Linear warm-up, then linear to (almost) nothing at the end of the time: `done` in 0..1."""
+    warm = min(1.0, (updates + 1) / train.warmup_updates)
+    return train.peak_rate * warm * max(0.02, 1.0 - done)
+
+
+def set_dropout(model: MarianMTModel, chance: float) -> None:
+    """Hidden-state dropout, as Marian trains with; attention and activations have none."""
+    for layer in (model.model.encoder, model.model.decoder, *model.model.encoder.layers, *model.model.decoder.layers):
+        layer.dropout = chance
+
+
+def make_optimizers(model: MarianMTModel, train: Train) -> list[torch.optim.Optimizer]:
+    """AdamW for all, or Muon for the matrices of the layers (Jordan et al. 2024) and AdamW for the rest."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if train.optimizer == "adamw":
+        return [torch.optim.AdamW(trained, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01, fused=True)]
+    if train.optimizer != "muon":
+        raise click.ClickException(f"optimizer: “adamw” or “muon”, not “{train.optimizer}”.")
+    matrices = [p for name, p in model.named_parameters() if p.requires_grad and p.ndim == 2 and ".layers." in name]
+    chosen = {id(p) for p in matrices}
+    rest = [p for p in trained if id(p) not in chosen]
+    return [
+        torch.optim.Muon(matrices, lr=1e-3, weight_decay=0.01, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(rest, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
+    ]
+
+
+def _encoded(
+    sampler: Sampler, recipe: Recipe, processor: spm.SentencePieceProcessor
+) -> list[tuple[list[int], list[int]]]:
+    ways = len(recipe.directions)
+    rows = (encode(pair, recipe, number % ways, processor) for number, pair in enumerate(sampler.draw(POOL)))
+    return [row for row in rows if max(len(row[0]), len(row[1])) <= MAX_PIECES]
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path, exists=True))
+@click.option("--work", type=click.Path(path_type=Path), required=True, help="Folder with pairs.tsv.zst and spm.model.")
+@click.option("--minutes", type=float, help="Computing time in all; default: the recipe's.")
+@click.option("--stretch", type=float, default=math.inf, help="Stop after so many minutes more, to go on later.")
+@click.option("--threads", type=int, default=0, help="CPU threads; default: all cores.")
+def main(recipe: Path, work: Path, minutes: float | None, stretch: float, threads: int) -> None:
+    """Train the model of RECIPE, going on where an earlier run stopped."""
+    if threads:
+        torch.set_num_threads(threads)
+    read = read_recipe(recipe)
+    minutes = minutes or read.train.minutes
+    trainer = Trainer(read, work / "pairs.tsv.zst", work / "spm.model", work / "training")
+    trainer.run(minutes, stretch)
+    if trainer.finished(minutes):
+        trainer.write_checkpoint(work / "checkpoint")
+
+
+if __name__ == "__main__":
+    main()
