@@ -1,0 +1,155 @@
+"""The appliance: the one place where the parts are put together. `webui/` and `cli.py` talk to it only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from appliance.advice.articles import Article, read_articles
+from appliance.advice.service import AdviceService, Answer
+from appliance.config import Config
+from appliance.drafting.kinds import Kind
+from appliance.drafting.service import DraftingService
+from appliance.errors import BarazaError, UnknownLanguagePairError
+from appliance.inference.queue import Context, Job, JobQueue
+from appliance.inference.translator import Translator
+from appliance.limits import LIMITS, Limits
+from appliance.packs.store import InstalledPack, PackStore, verify
+from appliance.storage.documents import Document, Documents
+from appliance.storage.lock import FolderLock, lock_folder
+from appliance.translation.languages import LanguageDetector
+from appliance.translation.service import TranslationService
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+KINDS = Path(__file__).parent / "drafting" / "kinds"
+
+
+class Appliance:
+    """A box that is switched on. What is broken is left out and told in `problems`; the rest works."""
+
+    def __init__(self, config: Config, limits: Limits = LIMITS) -> None:
+        self.config, self.limits = config, limits
+        self.problems: list[BarazaError] = []
+        self.queue = JobQueue(limits)
+        self.packs = PackStore(config.packs, config.data / "packs", limits)
+        self.translation = self._open_translation()
+        self.advice = AdviceService(self._try(lambda: read_articles(config.knowledge, limits)) or {}, limits)
+        self.drafting = DraftingService(KINDS, limits)
+        self._lock: FolderLock | None = None
+
+    def start(self) -> None:
+        """Begin to work on jobs, as the only process on the data folder.
+
+        Raises:
+            StorageError: another process works on it.
+        """
+        self._lock = lock_folder(self.config.data)
+        _ = self.documents
+        self.queue.start()
+
+    def close(self) -> None:
+        """Stop working; the job in hand is cancelled."""
+        self.queue.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    @cached_property
+    def documents(self) -> Documents:
+        """Opened when first needed: the commands that need none must not touch the file of a box at work."""
+        return Documents(self.config.data / "documents.json", self.limits)
+
+    # Translation
+
+    def submit_translation(self, owner: str, text: str, source: str, target: str) -> Job:
+        """A job that ends in a `Translation`; `source` "" is recognised. Raises as `TranslationService.submit`."""
+        return self.translation.submit(owner, text, source, target)
+
+    # Advice
+
+    def ask(self, question: str, language: str) -> Answer:
+        """Raises EmptyTextError, TextTooLongError."""
+        return self.advice.ask(question, language)
+
+    def article(self, article_id: str) -> Article:
+        """Raises ArticleNotFoundError."""
+        return self.advice.article(article_id)
+
+    # Documents
+
+    def kinds(self) -> tuple[Kind, ...]:
+        return self.drafting.kinds()
+
+    def draft(self, owner: str, kind: str, answers: dict[str, str], language: str) -> Document:
+        """Write a document from the answers of a form and keep it.
+
+        Raises:
+            UnknownKindError, MissingAnswersError, TextTooLongError: the form is not as it should be.
+            StorageError: it could not be kept.
+        """
+        cleaned = self.drafting.check(kind, answers)
+        draft = self.drafting.write(kind, cleaned, language)
+        return self.documents.create(owner, kind, language, draft.title, cleaned, draft.text)
+
+    def submit_also_in(self, owner: str, document_id: str, language: str) -> Job:
+        """A job that puts the document in `language` beside it, and ends in the `Document`.
+
+        A document as the form wrote it gets the form's own wording in that language, with the answers
+        that are sentences translated; one that was edited is translated as it stands.
+
+        Raises:
+            DocumentNotFoundError, UnknownLanguagePairError, QueueError
+        """
+        document = self.documents.get(document_id)
+        way = (document.language, language)
+        if way not in self.translation.directions:
+            installed = ", ".join(f"{one}→{other}" for one, other in self.translation.directions) or "–"
+            raise UnknownLanguagePairError(source=way[0], target=way[1], installed=installed)
+
+        def work(context: Context) -> Document:
+            def translate(text: str) -> str:
+                return self.translation.translate(text, *way, cancelled=context.cancelled).text
+
+            return self.documents.update(
+                document_id, translations={**document.translations, language: other(translate)}
+            )
+
+        def other(translate: Callable[[str], str]) -> str:
+            if document.text == self.drafting.write(document.kind, document.answers, document.language).text:
+                return self.drafting.also_in(document.kind, document.answers, language, translate).text
+            return translate(document.text)
+
+        request = {"document": document_id, "language": language}
+        return self.queue.submit(owner, "document", work, cost=len(document.text), request=request)
+
+    # Putting it together
+
+    def _open_translation(self) -> TranslationService:
+        packs = [pack for pack in self.packs.active() if pack.manifest.kind == "translation"]
+        opened = [translator for pack in packs if (translator := self._try(lambda pack=pack: self._open(pack)))]  # type: ignore[misc]
+        words = {
+            language: (each.pack.path / file).read_text(encoding="utf-8").split()
+            for each in opened
+            if each.pack.manifest.translation
+            for language, file in each.pack.manifest.translation.words.items()
+        }
+        languages = {language for each in opened for way in each.directions for language in way}
+        detector = LanguageDetector(languages, words)
+        return TranslationService(opened, detector, self.queue, self.config.beam, self.limits)
+
+    def _open(self, pack: InstalledPack) -> Translator:
+        verify(pack.path, self.limits)
+        return Translator(pack, self.config.threads, self.limits)
+
+    def _try(self, work: Callable[[], T]) -> T | None:
+        try:
+            return work()
+        except BarazaError as error:
+            log.error("%s", error)
+            self.problems.append(error)
+            return None

@@ -1,0 +1,212 @@
+"""`baraza …`: the box from the command line."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from appliance import __version__, config
+from appliance.app import Appliance
+from appliance.errors import BarazaError, NotUtf8Error
+from appliance.health.doctor import examine
+from appliance.health.finding import Level
+from appliance.limits import LIMITS
+from appliance.packs.store import PackStore, verify
+
+LINES_AT_ONCE = 256  # of standard input: enough to fill batches with sentences of like length
+MARKS = {Level.GOOD: "ok     ", Level.WARNING: "warning", Level.BAD: "BAD    "}
+
+
+class Group(click.Group):
+    """Turns an error of ours into one line on standard error and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BarazaError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Group)
+@click.version_option(__version__, prog_name="baraza")
+def main() -> None:
+    """Baraza: an offline AI box for translation, documents, and crop and repair advice.
+
+    Settings are read from the environment: `baraza settings` lists them.
+    """
+
+
+@main.command()
+def settings() -> None:
+    """List every setting with its unit, what it is now, and what it is for."""
+    now = config.load()
+    for setting in config.SETTINGS:
+        click.echo(f"BARAZA_{setting.name.upper()}  [{setting.unit}]  now: {getattr(now, setting.name)}")
+        click.echo(f"    {setting.help}")
+
+
+@main.command()
+@click.option("--host", help="Address to listen on. [BARAZA_HOST]")
+@click.option("--port", type=click.IntRange(0, 65_535), help="TCP port to listen on. [BARAZA_PORT]")
+def serve(host: str | None, port: int | None) -> None:
+    """Serve the page until stopped with Ctrl-C."""
+    from webui.server import serve as serve_pages  # the page is not needed for the other commands
+
+    environment = _environment({"host": host, "port": port})
+    chosen = config.load(environment)
+    logging.basicConfig(level=chosen.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    appliance = Appliance(chosen)
+    appliance.start()
+    try:
+        serve_pages(appliance)
+    finally:
+        appliance.close()
+
+
+@main.command()
+@click.option("--from", "source", required=True, help="Language of the text, e.g. en.")
+@click.option("--to", "target", required=True, help="Language to translate to, e.g. es.")
+@click.option("--beam", type=click.IntRange(1, LIMITS.beam), help="Width of the search; 1 is fastest. [BARAZA_BEAM]")
+@click.argument("text", required=False)
+def translate(source: str, target: str, beam: int | None, text: str | None) -> None:
+    """Translate TEXT, else standard input line by line to standard output."""
+    appliance = Appliance(config.load(_environment({"beam": beam})))
+    if text is not None:
+        source, target = appliance.translation.check(text, source, target)
+        click.echo(appliance.translation.translate(text, source, target).text)
+        return
+    lines = _lines(sys.stdin.buffer)
+    while some := list(itertools.islice(lines, LINES_AT_ONCE)):
+        for line in appliance.translation.translate_lines(some, source, target):
+            click.echo(line)
+
+
+@main.command()
+@click.option("--lang", default="en", show_default=True, help="Language of the question.")
+@click.option("--json", "as_json", is_flag=True, help='Print {"abstained", "articles": [{"id", "title", "score"}]}.')
+@click.argument("question")
+def ask(lang: str, as_json: bool, question: str) -> None:
+    """Ask the knowledge base."""
+    answer = Appliance(config.load()).ask(question, lang)
+    if as_json:
+        rows = [
+            {"id": each.article.id, "title": each.face.title, "score": round(each.score, 4)} for each in answer.passages
+        ]
+        click.echo(json.dumps({"abstained": answer.abstained, "articles": rows}, ensure_ascii=False))
+        return
+    if answer.abstained:
+        click.echo("I do not know this. Nearest topics:")
+        for each in answer.nearest:
+            click.echo(f"  {each.face.title} ({each.article.id})")
+        return
+    for each in answer.passages:
+        _print_passage(each.face.title, each.face.danger, each.face.first_steps, each.article.sources)
+
+
+@main.group()
+def packs() -> None:
+    """The packs on this box."""
+
+
+@packs.command("list")
+def list_packs() -> None:
+    """List the packs in use, with size, licence and languages."""
+    for pack in _store().active():
+        one = pack.manifest
+        size = f"{one.size / 1e6:.1f} MB"
+        click.echo(f"{one.name:24} {one.version:8} {one.kind:16} {size:>9}  {one.licence:14} {' '.join(one.languages)}")
+
+
+@packs.command("verify")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
+def verify_packs(folder: Path | None) -> None:
+    """Check every file of every pack (or of the pack in FOLDER) against its sha256. Exit status 1 if one is wrong."""
+    folders = [folder] if folder else list(_store().folders())
+    broken = 0
+    for each in folders:
+        try:
+            click.echo(f"ok   {verify(each).name}")
+        except BarazaError as error:
+            broken += 1
+            click.echo(f"BAD  {error}")
+    if broken:
+        raise click.exceptions.Exit(1)
+
+
+@packs.command("install")
+@click.argument("source", type=click.Path(path_type=Path, exists=True))
+def install_pack(source: Path) -> None:
+    """Install a pack from SOURCE, a .pack file or a folder, and put it in use."""
+    with click.progressbar(length=1000, label="Installing") as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.update(1000 * done // max(total, 1) - bar.pos)
+
+        pack = _store().install(source, show)
+    click.echo(f"{pack.name} is installed and in use. Restart `baraza serve` to work with it.")
+
+
+@packs.command("activate")
+@click.argument("name")
+@click.argument("version")
+def activate_pack(name: str, version: str) -> None:
+    """Put another VERSION of pack NAME, that is on the box, in use."""
+    _store().activate(name, version)
+    click.echo(f"{name} {version} is in use. Restart `baraza serve` to work with it.")
+
+
+@main.command()
+def doctor() -> None:
+    """Check the box; exit status 1 if something that people come for does not work."""
+    findings = examine(config.load())
+    for each in findings:
+        click.echo(f"{MARKS[each.level]}  {each.check:8} {each.found}")
+        if each.advice:
+            click.echo(f"                  → {each.advice}")
+    if any(each.level is Level.BAD for each in findings):
+        raise click.exceptions.Exit(1)
+
+
+def _store() -> PackStore:
+    chosen = config.load()
+    return PackStore(chosen.packs, chosen.data / "packs")
+
+
+def _environment(given: dict[str, Any]) -> dict[str, str]:
+    """The environment with the options that were given on the command line over it."""
+    return {
+        **os.environ,
+        **{f"BARAZA_{name.upper()}": str(value) for name, value in given.items() if value is not None},
+    }
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+    for number, raw in enumerate(stream, 1):
+        try:
+            yield raw.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError:
+            click.echo(f"Line {number}:", err=True, nl=False)
+            raise NotUtf8Error from None
+
+
+def _print_passage(title: str, danger: str, steps: tuple[str, ...], sources: tuple[Any, ...]) -> None:
+    click.echo(click.style(title, bold=True))
+    if danger:
+        click.echo(f"  ! {danger}")
+    for number, step in enumerate(steps, 1):
+        click.echo(f"  {number}. {step}")
+    for source in sources:
+        click.echo(f"  Source: {source.publisher}, {source.title}, {source.year}")
+    click.echo()
+
+
+if __name__ == "__main__":
+    main()

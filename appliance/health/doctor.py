@@ -1,0 +1,23 @@
+"""All checks, in the order in which a person would ask."""
+
+from __future__ import annotations
+
+from appliance.config import Config
+from appliance.health import clock, disk, memory, models, packs, writing
+from appliance.health.finding import Finding
+from appliance.limits import LIMITS, Limits
+from appliance.packs.store import PackStore
+
+
+def examine(config: Config, limits: Limits = LIMITS) -> list[Finding]:
+    """Every finding; nothing is changed but a file written and removed in the data folder."""
+    store = PackStore(config.packs, config.data / "packs", limits)
+    active = store.active()
+    return [
+        disk.check(config.data, limits),
+        memory.check(active),
+        clock.check(),
+        writing.check(config.data),
+        *packs.check(store, limits),
+        *models.check(active, config.threads),
+    ]

@@ -1,0 +1,76 @@
+"""Each check finds what is wrong and says what to do."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from appliance.config import Config
+from appliance.health import clock, disk, memory, models, packs, writing
+from appliance.health.doctor import examine
+from appliance.health.finding import Level
+from appliance.limits import LIMITS
+from appliance.packs.manifest import Manifest
+from appliance.packs.store import InstalledPack, PackStore
+
+
+def test_a_sound_box_has_nothing_bad(settings: Config) -> None:
+    findings = examine(settings)
+    assert {each.check for each in findings} == {"disk", "memory", "clock", "writing", "pack", "model"}
+    assert not [each for each in findings if each.level is Level.BAD]
+    assert not list(settings.data.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("free", "level"), [(10 * 2**20, Level.BAD), (100 * 2**20, Level.WARNING), (10 * 2**30, Level.GOOD)]
+)
+def test_a_disk_that_fills_up_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, level: Level) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(total=1, used=1, free=free))
+    found = disk.check(tmp_path / "not" / "yet" / "there", LIMITS)
+    assert found.level is level
+    assert bool(found.advice) == (level is not Level.GOOD)
+
+
+def test_too_little_memory_is_told(starter: InstalledPack, monkeypatch: pytest.MonkeyPatch) -> None:
+    need = starter.manifest.memory_bytes
+    for available, level in ((need - 1, Level.BAD), (need + 1, Level.GOOD)):
+        monkeypatch.setattr(psutil, "virtual_memory", lambda free=available: SimpleNamespace(available=free))
+        assert memory.check([starter]).level is level
+    assert memory.check([starter, starter]).level is Level.WARNING
+
+
+@pytest.mark.parametrize(("year", "level"), [(1970, Level.WARNING), (2027, Level.GOOD), (2080, Level.WARNING)])
+def test_a_clock_that_lies_is_told_but_stops_nothing(year: int, level: Level) -> None:
+    assert clock.check(lambda: datetime(year, 6, 1, tzinfo=UTC)).level is level
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file in the way")
+    found = writing.check(tmp_path / "data")
+    assert found.level is Level.BAD
+    assert "BARAZA_DATA" in found.advice
+
+
+def test_a_changed_pack_is_told(tiny_pack: Path, tmp_path: Path) -> None:
+    store = PackStore(tmp_path / "none", tmp_path / "installed")
+    installed = store.install(tiny_pack)
+    assert [each.level for each in packs.check(store, LIMITS)] == [Level.GOOD]
+    (installed.path / "spm.model").write_bytes(b"changed")
+    (found,) = packs.check(store, LIMITS)
+    assert found.level is Level.BAD
+    assert "spm.model" in found.found
+
+
+def test_a_box_without_a_model_is_told() -> None:
+    (found,) = models.check([], 1)
+    assert (found.level, "install" in found.advice) == (Level.BAD, True)
+
+
+def test_a_model_that_does_not_load_is_told(tiny_pack: Path, starter: InstalledPack) -> None:
+    manifest: Manifest = starter.manifest
+    assert models.check([InstalledPack(tiny_pack / "nowhere", manifest)], 1)[0].level is Level.BAD
