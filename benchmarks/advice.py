@@ -42,7 +42,7 @@ def main() -> None:
         ranks = [_rank(service, language, text, article) for text, article in asked]
         print(
             f"{language}  questions {len(ranks):3}  right one first {_share(ranks, 1):.0%}"
-            f"  among three {_share(ranks, 3):.0%}  answered nothing {sum(rank == 0 for rank in ranks) / len(ranks):.0%}"
+            f"  among three {_share(ranks, 3):.0%}  nothing {_nothing(ranks):.0%}"
         )
         names = [
             (name, each.id)
@@ -52,7 +52,7 @@ def main() -> None:
         ranks = [_rank(service, language, name, article) for name, article in names]
         print(
             f"{language}  names     {len(ranks):3}  right one first {_share(ranks, 1):.0%}"
-            f"  among three {_share(ranks, 3):.0%}  answered nothing {sum(rank == 0 for rank in ranks) / len(ranks):.0%}"
+            f"  among three {_share(ranks, 3):.0%}  nothing {_nothing(ranks):.0%}"
         )
         others = [text for lang, text in unanswerable() if lang == language]
         honest = sum(service.ask(text, language).abstained for text in others)
@@ -69,6 +69,11 @@ def _rank(service: AdviceService, language: str, text: str, article: str) -> int
 
 def _share(ranks: list[int], most: int) -> float:
     return sum(0 < rank <= most for rank in ranks) / len(ranks)
+
+
+def _nothing(ranks: list[int]) -> float:
+    """The share that was answered with “I do not know this”."""
+    return ranks.count(0) / len(ranks)
 
 
 if __name__ == "__main__":

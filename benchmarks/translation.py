@@ -1,0 +1,68 @@
+"""How fast the starter pack translates, by batch and by width of the search.
+
+    .venv/bin/python -m benchmarks.translation
+
+Prints medians of interleaved runs, and their ratio to greedy search one sentence at a time: the ratios can be
+compared between machines, the seconds cannot. Says what the machine is and refuses to measure on a busy one.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import onnxruntime
+import psutil
+
+from appliance.inference.translator import Translator
+from appliance.packs.store import verify
+
+ROOT = Path(__file__).resolve().parents[1]
+ROUNDS = 5
+BUSY = 25.0  # percent of all cores
+
+SENTENCES = [
+    "The water is clean.",
+    "I have twelve goats and two cows.",
+    "The rain did not come this year, so we planted late.",
+    "Can you tell me where the market is?",
+    "My sister works at the school near the river.",
+    "We need a new pump because the old one is broken.",
+    "Please sign the letter and give it to the office.",
+    "How much does a bag of maize cost today?",
+]
+
+
+def main() -> None:
+    """Print the table."""
+    busy = psutil.cpu_percent(interval=1.0)
+    if busy > BUSY and "--anyway" not in sys.argv:
+        top = max(psutil.process_iter(["name", "cpu_percent"]), key=lambda each: each.info["cpu_percent"] or 0)
+        sys.exit(f"The machine is busy ({busy:.0f} %, {top.info['name']} among others): try again, or add --anyway.")
+    (manifest,) = (ROOT / "models" / "starter").glob("starter-en-es/*/pack.toml")
+    threads = os.cpu_count() or 1
+    translator = Translator(verify(manifest.parent), threads)
+    print(f"{translator.pack.name}, onnxruntime {onnxruntime.__version__}, {platform.machine()}, {threads} threads")
+    cases = [(batch, beam) for batch in (1, 8, 16) for beam in (1, 2, 4)]
+    texts = {batch: (SENTENCES * 2)[:batch] for batch, _ in cases}
+    for batch, beam in cases:
+        translator.translate(texts[batch], "en", "es", beam=beam)
+    seconds: dict[tuple[int, int], list[float]] = {case: [] for case in cases}
+    for _ in range(ROUNDS):
+        for batch, beam in cases:
+            began = time.perf_counter()
+            translator.translate(texts[batch], "en", "es", beam=beam)
+            seconds[batch, beam].append((time.perf_counter() - began) / batch)
+    base = statistics.median(seconds[1, 1])
+    print(f"{'batch':>5} {'beam':>5} {'ms a sentence':>14} {'sentences/s':>12} {'to batch 1, beam 1':>20}")
+    for (batch, beam), times in seconds.items():
+        median = statistics.median(times)
+        print(f"{batch:5} {beam:5} {median * 1000:14.1f} {1 / median:12.1f} {base / median:19.2f}×")
+
+
+if __name__ == "__main__":
+    main()
