@@ -115,7 +115,7 @@ def _article(path: Path, front: dict[str, Any], body: str) -> Article:
 
 
 def _source(row: dict[str, Any]) -> Source:
-    checked = str(row.get("checked", "known"))
+    checked = str(row["checked"])
     if checked not in CHECKED:
         raise ValueError(f"checked “{checked}” is not one of {', '.join(CHECKED)}")
     return Source(str(row["publisher"]), str(row["title"]), int(row["year"]), checked)
