@@ -4,7 +4,7 @@ VENV := .venv
 FACTORY := .venv-factory
 .DEFAULT_GOAL := help
 
-.PHONY: help setup setup-dev serve test test-factory lint bench factory lock clean
+.PHONY: help setup setup-dev serve test test-factory lint bench factory evaluate lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ $(FACTORY)/.installed: requirements-factory.lock pyproject.toml
 	$(FACTORY)/bin/pip install --quiet --requirement requirements-factory.lock
 	$(FACTORY)/bin/pip install --quiet --no-deps --editable .
 	@touch $@
+
+evaluate: $(FACTORY)/.installed ## Print BLEU and chrF2 of the starter packs (needs the corpora: see models/recipes)
+	@for recipe in models/recipes/*.toml; do $(FACTORY)/bin/baraza-factory evaluate $$recipe || exit 1; done
 
 test-factory: $(FACTORY)/.installed ## Tests of the factory: parity with transformers, a whole small build
 	$(FACTORY)/bin/python -m pytest -m factory

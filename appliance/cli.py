@@ -67,6 +67,10 @@ def serve(host: str | None, port: int | None) -> None:
     appliance.start()
     try:
         serve_pages(appliance)
+    except OSError as error:
+        where = f"{chosen.host}:{chosen.port}"
+        advice = "Stop the other program, or choose another port: baraza serve --port 8081"
+        raise click.ClickException(f"Cannot listen on {where}: {error.strerror or error}. {advice}") from error
     finally:
         appliance.close()
 

@@ -10,9 +10,13 @@ import click
 from appliance.errors import BarazaError
 from appliance.packs import archive
 from appliance.packs.manifest import read_manifest
-from models.build import Build, Options
 from models.errors import FactoryError
 from models.recipe import read_recipe
+
+try:
+    from models.build import Build, Options
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"The factory needs {missing.name}, which is not installed here: run `make factory`.") from missing
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "models" / "recipes"

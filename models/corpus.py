@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import zstandard
+from tqdm import tqdm
 
 from models.errors import CorpusError
 from models.recipe import Corpus, EvaluationSet, Source, Train
@@ -46,7 +47,7 @@ def prepare(corpus: Corpus, evaluation: tuple[EvaluationSet, ...], folder: Path,
     seen: set[tuple[str, str]] = set()
     partial = out.with_suffix(".partial")
     with partial.open("wb") as raw, zstandard.ZstdCompressor(level=6).stream_writer(raw) as writer:
-        for name, english, foreign in _lines(folder / corpus.file):
+        for name, english, foreign in tqdm(_lines(folder / corpus.file), unit=" pairs", desc="cleaning", leave=False):
             source = _source_of(name, corpus.sources)
             if source is None:
                 continue

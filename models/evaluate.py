@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sacrebleu
+from tqdm import tqdm
 
 from appliance.inference.translator import Translator
 from appliance.packs.store import verify
@@ -67,7 +68,9 @@ def _score(
     translator: Translator, name: str, way: tuple[str, str], sources: list[str], references: list[str], beam: int
 ) -> Score:
     began = time.monotonic()
-    texts = [each.text for each in translator.translate(sources, *way, beam=beam)]
+    with tqdm(total=len(sources), unit=" sentences", desc=f"{name} {'-'.join(way)}", leave=False) as bar:
+        translated = translator.translate(sources, *way, beam=beam, on_done=lambda _number, _sentence: bar.update())
+    texts = [each.text for each in translated]
     seconds = time.monotonic() - began
     tokens = sum(len(translator.encode(text, *way)) - 2 for text in texts)
     return Score(
