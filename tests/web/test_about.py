@@ -1,0 +1,36 @@
+"""What the box says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+
+from appliance import __version__
+from appliance.errors import PackFileError
+from tests.web.boxes import Box, Phone
+
+
+def test_packs_are_shown_with_figures_licence_and_sources(shipped: Flask) -> None:
+    page = Phone(shipped).get("/about").text
+    assert "starter" in page
+    assert "chrF2" in page
+    assert "Licence: " in page
+    assert "Made from" in page
+    assert f"Version {__version__}" in page
+
+
+def test_a_problem_is_shown_in_the_language_of_the_reader_with_its_details(box: Box) -> None:
+    box.appliance.problems.append(PackFileError(pack="starter", file="encoder.onnx", reason="is missing"))
+    page = box.phone("es").get("/about").text
+    assert "El paquete starter está dañado (encoder.onnx) y no se usa." in page
+    assert '<code lang="en">starter: encoder.onnx: is missing.' in page
+    assert box.phone().get("/healthz").json["problems"] == ["pack_file"]  # type: ignore[index]
+
+
+def test_health_is_told_to_programs(shipped: Flask, tmp_path: Path) -> None:
+    health = Phone(shipped).get("/healthz").json
+    assert health is not None
+    assert health["version"] == __version__
+    assert "en-es" in health["directions"]
+    assert health["articles"] >= 30

@@ -1,0 +1,19 @@
+"""Reading what a person typed."""
+
+from __future__ import annotations
+
+from flask import request
+
+
+def field(name: str) -> str:
+    """A field of the form; browsers send line breaks as two characters, they become one."""
+    return _one_line_break(request.form.get(name, ""))
+
+
+def asked(name: str) -> str:
+    """A field of the query."""
+    return _one_line_break(request.args.get(name, ""))
+
+
+def _one_line_break(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,0 +1,119 @@
+"""Every error in the reader's language: its key here, its fields in the blanks, and what to do next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from flask_babel import format_decimal, gettext, lazy_gettext
+
+from appliance.errors import BarazaError
+from webui.languages import language_name
+
+TAG = re.compile(r"\b[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\b")
+
+# The blanks are the fields of the error. A reason that is English is left out here; /about shows it.
+WORDS = {
+    "error": lazy_gettext(
+        "Something went wrong inside the box. Please try again; if it happens again, tell the keeper."
+    ),
+    "empty_text": lazy_gettext("There is no text yet. Write or paste something first."),
+    "text_too_long": lazy_gettext(
+        "The text has %(length)s characters; %(most)s is the most. Shorten it, or send it in parts."
+    ),
+    "not_utf8": lazy_gettext(
+        "The box cannot read these letters: the text is not valid UTF-8. Type it again, or save it as UTF-8."
+    ),
+    "unknown_language_pair": lazy_gettext(
+        "This box cannot translate from %(source)s to %(target)s. It can translate: %(installed)s."
+    ),
+    "language_not_recognised": lazy_gettext("The box could not tell the language of the text. Please choose it."),
+    "unknown_kind": lazy_gettext("The box has no such kind of document. Choose one from the list."),
+    "missing_answers": lazy_gettext("Some answers are missing. They are marked below."),
+    "not_found": lazy_gettext("There is nothing here."),
+    "document_not_found": lazy_gettext("This document is not on the box, or not any more."),
+    "article_not_found": lazy_gettext("The box has no such article. Look through the list of topics."),
+    "queue_full": lazy_gettext(
+        "The box has all the work it can hold. Your text is still here: send it again in about %(seconds)s seconds."
+    ),
+    "owner_queue_full": lazy_gettext(
+        "This device already has %(most)s requests waiting. Wait until one is ready, or stop one, then send this again."
+    ),
+    "job_lost": lazy_gettext("This request was lost, because the box was restarted. Please send it again."),
+    "job_gone": lazy_gettext("The box does not keep this request any more. Please send it again."),
+    "cancelled": lazy_gettext("This request was stopped."),
+    "engine_failed": lazy_gettext("The model of %(pack)s cannot be used. Tell the keeper of the box."),
+    "no_model": lazy_gettext(
+        "The box has no model for this yet: %(kind)s. The keeper can install one from a USB stick."
+    ),
+    "pack_manifest": lazy_gettext("The pack %(pack)s is not in order and is not used. Tell the keeper of the box."),
+    "pack_file": lazy_gettext(
+        "The pack %(pack)s is damaged (%(file)s) and is not used. The keeper can copy it to the box again."
+    ),
+    "pack_archive": lazy_gettext("The file %(archive)s is not a pack that the box can use."),
+    "pack_not_installed": lazy_gettext("The pack %(pack)s is not on the box."),
+    "storage": lazy_gettext("The box could not save this. Try again; if it happens again, tell the keeper."),
+    "disk_full": lazy_gettext(
+        "The memory of the box is full. What was saved before is safe. Delete a document, then try again."
+    ),
+    "read_only": lazy_gettext(
+        "The box cannot save anything now. What was saved before is safe. Ask the keeper to look at the memory card."
+    ),
+    "folder_in_use": lazy_gettext("Another Baraza is at work on the documents of this box. Tell the keeper."),
+    "kind": lazy_gettext("The kind of document %(kind)s is not in order. Tell the keeper of the box."),
+    "config": lazy_gettext("The setting %(name)s of the box is wrong. Tell the keeper."),
+    "knowledge": lazy_gettext("The article %(article)s is not in order. Tell the keeper of the box."),
+    "page_not_found": lazy_gettext("There is no page at this address. It may have been mistyped."),
+    "request_too_large": lazy_gettext(
+        "What you sent is too large for the box; %(kilobytes)s kB is the most. Send it in parts."
+    ),
+    "foreign_form": lazy_gettext(
+        "This form did not come from a page of the box, so the box did nothing. Send it from a page of the box."
+    ),
+    "unknown_host": lazy_gettext(
+        "This box is not called %(host)s. Open it by its own name or address, as it stands on the box."
+    ),
+    "unusable_request": lazy_gettext("The box cannot use this request. Go back and try again."),
+    "busy_streams": lazy_gettext("Many phones follow their requests at once. This page will reload by itself."),
+}
+
+THINGS = {"translation": lazy_gettext("translation"), "knowledge": lazy_gettext("knowledge")}
+
+
+def words_for(error: BarazaError) -> str:
+    """What the page says of `error`, in the reader's language."""
+    blanks = {name: FIELDS.get(name, _plain)(value) for name, value in error.fields.items()}
+    return str(WORDS[error.key]) % blanks
+
+
+def heading_for(error: BarazaError) -> str:
+    """The heading of a page that shows only this error."""
+    if error.status == 404:
+        return str(gettext("Not found"))
+    if error.status == 410:
+        return str(gettext("Not there any more"))
+    if error.status >= 500:
+        return str(gettext("The box cannot do this now"))
+    return str(gettext("This did not work"))
+
+
+def _plain(value: Any) -> str:
+    return str(format_decimal(value)) if isinstance(value, int) else str(value)
+
+
+def _directions(installed: Any) -> str:
+    """“en→es, es→en” with the names of the languages."""
+    return TAG.sub(lambda tag: language_name(tag.group()), str(installed))
+
+
+def _thing(kind: Any) -> str:
+    return str(THINGS.get(str(kind), kind))
+
+
+FIELDS: dict[str, Callable[[Any], str]] = {
+    "source": lambda tag: language_name(str(tag)),
+    "target": lambda tag: language_name(str(tag)),
+    "installed": _directions,
+    "kind": _thing,
+}

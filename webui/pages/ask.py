@@ -1,0 +1,78 @@
+"""Asking the knowledge base, and reading it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request
+from flask_babel import lazy_gettext
+
+from appliance.advice.articles import BODY_LANGUAGE, Article
+from appliance.advice.service import Answer
+from appliance.errors import BarazaError
+from webui import prose
+from webui.faults import on_error
+from webui.forms import asked
+from webui.languages import reader_language
+from webui.messages import words_for
+from webui.site import appliance
+
+pages = Blueprint("ask", __name__)
+
+SUBJECTS = {
+    "crops": lazy_gettext("Crops and soil"),
+    "livestock": lazy_gettext("Animals"),
+    "water": lazy_gettext("Water"),
+    "storage": lazy_gettext("Storing the harvest"),
+    "repair": lazy_gettext("Repairs"),
+    "energy": lazy_gettext("Sun, batteries and power"),
+    "health-and-safety": lazy_gettext("Health and safety"),
+}
+
+
+@pages.get("/ask")
+def ask() -> str:
+    """The form; with a question, its answer too."""
+    question = asked("q")
+    if "q" not in request.args:
+        return _page("")
+    on_error(lambda error: _page(question, error=error))
+    answer = appliance().ask(question, reader_language())
+    return _page(question, answer=answer)
+
+
+@pages.get("/articles/<article_id>")
+def article(article_id: str) -> str:
+    """A whole article."""
+    found = appliance().article(article_id)
+    reader = reader_language()
+    return render_template(
+        "article.html",
+        article=found,
+        face=found.face(reader),
+        face_language=found.language_of_face(reader),
+        subject=SUBJECTS.get(found.subject, found.subject),
+        can_translate=(BODY_LANGUAGE, reader) in appliance().translation.directions,
+        prose=prose,
+    )
+
+
+def _page(question: str, answer: Answer | None = None, error: BarazaError | None = None) -> str:
+    return render_template(
+        "ask.html",
+        question=question,
+        answer=answer,
+        error=words_for(error) if error else "",
+        most=appliance().limits.question_characters,
+        subjects=_subjects(),
+        prose=prose,
+    )
+
+
+def _subjects() -> list[tuple[str, str, list[Article]]]:
+    """(id, name, articles by title) of each subject."""
+    reader = reader_language()
+    found = appliance().advice.subjects()
+    order = {subject: rank for rank, subject in enumerate(SUBJECTS)}
+    return [
+        (subject, str(SUBJECTS.get(subject, subject)), sorted(found[subject], key=lambda each: each.face(reader).title))
+        for subject in sorted(found, key=lambda each: order.get(each, len(order)))
+    ]

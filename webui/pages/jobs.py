@@ -1,0 +1,102 @@
+"""A request on its way: waiting, at work, done, failed or stopped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request, stream_with_context, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from appliance.inference.queue import ENDED, Job, State
+from appliance.translation.service import Translation
+from webui.errors import BusyStreamsError
+from webui.messages import words_for
+from webui.progress import percent, waiting_words
+from webui.site import appliance, current_site
+from webui.streaming import follow
+
+pages = Blueprint("jobs", __name__)
+
+MOMENT = 1.5  # seconds: a short text is ready before the page is sent
+
+
+def wait_a_moment(job: Job) -> None:
+    """Give a job that is at work the time to be done, so that most people never see it wait."""
+    queue = appliance().queue
+    if queue.wait_seconds(job) < MOMENT:
+        queue.wait_until_over(job, MOMENT)
+
+
+@pages.get("/jobs/<job_id>")
+def show(job_id: str) -> AnyResponse | str:
+    """The page of a job; without JavaScript it reloads by itself."""
+    job = appliance().queue.get(job_id)
+    if _has_document(job):
+        return redirect(_document_url(job), 303)
+    return render_template("job.html", **_view(job))
+
+
+@pages.get("/jobs/<job_id>/result")
+def result(job_id: str) -> Response:
+    """The part of the page that changes, for htmx."""
+    job = appliance().queue.get(job_id)
+    if _has_document(job):
+        return Response(headers={"HX-Redirect": _document_url(job)})
+    return Response(render_template("_job.html", fragment=True, **_view(job)))
+
+
+@pages.get("/jobs/<job_id>/events")
+def events(job_id: str) -> Response:
+    """The events of a job as they come; 204 tells a phone that comes back that there are no more."""
+    site = current_site()
+    job = appliance().queue.get(job_id)
+    after = _whole(request.headers.get("Last-Event-ID", "") or request.args.get("after", ""))
+    if job.is_over and after >= len(job.events):
+        return Response(status=204)
+    if not site.streams.acquire(blocking=False):
+        raise BusyStreamsError
+    response = Response(stream_with_context(follow(site, job, after)), mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.call_on_close(site.streams.release)
+    return response
+
+
+@pages.post("/jobs/<job_id>/cancel")
+def cancel(job_id: str) -> AnyResponse:
+    """Stop a job."""
+    appliance().queue.cancel(job_id)
+    return redirect(url_for("jobs.show", job_id=job_id), 303)
+
+
+def _view(job: Job) -> dict[str, Any]:
+    """What the templates show of a job. The events are read first: what comes later is streamed after them."""
+    seen, state = list(job.events), job.state
+    view: dict[str, Any] = {
+        "job": job,
+        "state": state.value,
+        "live": state not in ENDED,
+        "after": len(seen),
+        "text": "".join(event.data["text"] for event in seen if event.kind == "text"),
+        "percent": percent(*job.progress),
+        "waiting": waiting_words(appliance().queue, job),
+        "error": words_for(job.error) if job.error else "",
+    }
+    if state is State.DONE and isinstance(job.result, Translation):
+        view["translation"] = job.result
+        view["quality"] = appliance().translation.quality(job.result.source, job.result.target)
+        view["back"] = (job.result.target, job.result.source) in appliance().translation.directions
+    return view
+
+
+def _has_document(job: Job) -> bool:
+    return job.kind == "document" and job.state is State.DONE
+
+
+def _document_url(job: Job) -> str:
+    language = job.request["language"]
+    return url_for("draft.document", document_id=job.request["document"], _anchor=f"in-{language}")
+
+
+def _whole(text: str) -> int:
+    """A number from outside; anything else begins at the beginning."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0

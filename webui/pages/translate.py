@@ -1,0 +1,61 @@
+"""Translating a text."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from appliance.errors import BarazaError, NoModelError
+from webui.faults import on_error
+from webui.forms import asked, field
+from webui.languages import reader_language
+from webui.messages import words_for
+from webui.owners import queue_owner
+from webui.pages.jobs import wait_a_moment
+from webui.site import appliance
+
+pages = Blueprint("translate", __name__)
+
+
+@pages.get("/translate")
+def form() -> str | tuple[str, int]:
+    """The empty form."""
+    if not appliance().translation.languages:
+        error = NoModelError(kind="translation")
+        return _form("", "", "", error), error.status
+    return _form("", asked("from"), asked("to"))
+
+
+@pages.post("/translate")
+def submit() -> Response:
+    """Put the text in the queue, and show how it goes."""
+    text, source, target = field("text"), field("from"), field("to") or _usual_target()
+    target = _the_other(source) if source == target else target
+    on_error(lambda error: _form(text, source, target, error))
+    job = appliance().submit_translation(queue_owner(), text, source, target)
+    wait_a_moment(job)
+    return redirect(url_for("jobs.show", job_id=job.id), 303)
+
+
+def _form(text: str, source: str, target: str, error: BarazaError | None = None) -> str:
+    return render_template(
+        "translate.html",
+        text=text,
+        source=source,
+        target=target or _usual_target(),
+        languages=appliance().translation.languages,
+        most=appliance().limits.translation_characters,
+        error=words_for(error) if error else "",
+    )
+
+
+def _the_other(language: str) -> str:
+    """What `language` can be put into, if there is no choice: nobody wants a text in the language it has."""
+    targets = [target for source, target in appliance().translation.directions if source == language]
+    return targets[0] if len(targets) == 1 else language
+
+
+def _usual_target() -> str:
+    """The reader's language; a text that is already in it goes the other way."""
+    languages = appliance().translation.languages
+    return reader_language() if reader_language() in languages else next(iter(languages), "")
