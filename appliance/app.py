@@ -13,7 +13,7 @@ from appliance.advice.service import AdviceService, Answer
 from appliance.config import Config
 from appliance.drafting.kinds import Kind
 from appliance.drafting.service import DraftingService
-from appliance.errors import BarazaError, UnknownLanguagePairError
+from appliance.errors import BarazaError, LanguageNotRecognisedError, UnknownLanguagePairError
 from appliance.inference.queue import Context, Job, JobQueue
 from appliance.inference.translator import Translator
 from appliance.limits import LIMITS, Limits
@@ -39,7 +39,7 @@ class Appliance:
         self.queue = JobQueue(limits)
         self.packs = PackStore(config.packs, config.data / "packs", limits)
         self.translation = self._open_translation()
-        self.advice = AdviceService(self._try(lambda: read_articles(config.knowledge, limits)) or {}, limits)
+        self.advice = AdviceService(read_articles(config.knowledge, limits, self._note), limits)
         self.drafting = DraftingService(KINDS, limits)
         self._lock: FolderLock | None = None
 
@@ -73,8 +73,21 @@ class Appliance:
     # Advice
 
     def ask(self, question: str, language: str) -> Answer:
-        """Raises EmptyTextError, TextTooLongError."""
-        return self.advice.ask(question, language)
+        """The answer in `language`, which is the page's; the question may be in another that the knowledge has.
+
+        Raises EmptyTextError, TextTooLongError.
+        """
+        answer = self.advice.ask(question, language)
+        if not answer.abstained:
+            return answer
+        try:
+            asked_in = self.translation.detect(question)
+        except LanguageNotRecognisedError:
+            return answer
+        if asked_in == language or asked_in not in self.advice.languages:
+            return answer
+        other = self.advice.ask(question, asked_in, shown_in=language)
+        return answer if other.abstained else other
 
     def article(self, article_id: str) -> Article:
         """Raises ArticleNotFoundError."""
@@ -130,6 +143,8 @@ class Appliance:
     # Putting it together
 
     def _open_translation(self) -> TranslationService:
+        for problem in self.packs.problems():
+            self._note(problem)
         packs = [pack for pack in self.packs.active() if pack.manifest.kind == "translation"]
         opened = [translator for pack in packs if (translator := self._try(lambda pack=pack: self._open(pack)))]  # type: ignore[misc]
         words = {
@@ -150,6 +165,9 @@ class Appliance:
         try:
             return work()
         except BarazaError as error:
-            log.error("%s", error)
-            self.problems.append(error)
+            self._note(error)
             return None
+
+    def _note(self, error: BarazaError) -> None:
+        log.error("%s", error)
+        self.problems.append(error)

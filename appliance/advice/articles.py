@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,31 +63,38 @@ class Article:
         return language if language in self.faces else BODY_LANGUAGE
 
 
-def read_articles(folder: Path, limits: Limits = LIMITS) -> dict[str, Article]:
-    """All articles under `folder`, by id.
+def read_articles(
+    folder: Path, limits: Limits = LIMITS, on_error: Callable[[KnowledgeError], None] | None = None
+) -> dict[str, Article]:
+    """All articles under `folder`, by id. One that is wrong is left out and told to `on_error`, if that is given.
 
     Raises:
-        KnowledgeError: an article is not of its form, or two have the same id.
+        KnowledgeError: an article is not of its form, or two have the same id, and there is no `on_error`.
     """
     articles: dict[str, Article] = {}
     for path in sorted(folder.glob("*/*.md")):
-        if path.stem in articles:
-            raise KnowledgeError(article=path.stem, reason="there are two articles of this name")
-        articles[path.stem] = read_article(path, limits)
+        try:
+            if path.stem in articles:
+                raise KnowledgeError(article=path.stem, reason="there are two articles of this name")
+            articles[path.stem] = read_article(path, limits)
+        except KnowledgeError as error:
+            if on_error is None:
+                raise
+            on_error(error)
     return articles
 
 
 def read_article(path: Path, limits: Limits = LIMITS) -> Article:
     """Read one article. Raises KnowledgeError."""
     name = path.stem
-    if path.stat().st_size > limits.article_bytes:
-        raise KnowledgeError(article=name, reason=f"it is larger than {limits.article_bytes} bytes")
     try:
+        if path.stat().st_size > limits.article_bytes:
+            raise KnowledgeError(article=name, reason=f"it is larger than {limits.article_bytes} bytes")
         parts = FRONT.fullmatch(path.read_text(encoding="utf-8"))
         if parts is None:
             raise KnowledgeError(article=name, reason="it does not begin with front matter between two lines of +++")
         return _article(path, tomllib.loads(parts.group(1)), parts.group(2).strip())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise KnowledgeError(article=name, reason=str(error)) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise KnowledgeError(article=name, reason=f"a field is missing or not of its form: {error}") from error

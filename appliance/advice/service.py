@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from appliance.advice.articles import Article, Face
+from appliance.advice.articles import BODY_LANGUAGE, Article, Face
 from appliance.advice.index import Index
 from appliance.advice.words import stems
 from appliance.errors import ArticleNotFoundError, EmptyTextError, TextTooLongError
@@ -29,7 +29,10 @@ class Passage:
 
 @dataclass(frozen=True)
 class Answer:
-    """`abstained`: no passage is good enough; then `passages` holds none and `nearest` some topics to look at."""
+    """`abstained`: no passage is good enough; then `passages` holds none and `nearest` some topics to look at.
+
+    `language` is the one the passages are shown in.
+    """
 
     question: str
     language: str
@@ -67,8 +70,10 @@ class AdviceService:
             found.setdefault(article.subject, []).append(article)
         return found
 
-    def ask(self, question: str, language: str) -> Answer:
-        """The passages that answer `question`, best first.
+    def ask(self, question: str, language: str, shown_in: str = "") -> Answer:
+        """The passages that answer `question`, best first; `language` is the question's.
+
+        They are shown in `shown_in`, by default in the language of the question.
 
         Raises:
             EmptyTextError: there is no question.
@@ -78,18 +83,18 @@ class AdviceService:
             raise EmptyTextError
         if len(question) > self._limits.question_characters:
             raise TextTooLongError(length=len(question), most=self._limits.question_characters)
-        chosen = language if language in self.languages else "en"
+        chosen = language if language in self.languages else BODY_LANGUAGE
         hits = self._index.search(question, chosen, self._limits.passages)
-        passages = [self._passage(hit.article, chosen, question, hit.score) for hit in hits]
+        shown = shown_in if shown_in in self.languages else chosen
+        passages = [self._passage(hit.article, shown, set(stems(question, chosen)), hit.score) for hit in hits]
         good = [passage for passage in passages if passage.score >= THRESHOLD]
-        return Answer(question, chosen, tuple(good), () if good else tuple(passages[:3]))
+        return Answer(question, shown, tuple(good), () if good else tuple(passages[:3]))
 
-    def _passage(self, article_id: str, language: str, question: str, score: float) -> Passage:
+    def _passage(self, article_id: str, language: str, asked: set[str], score: float) -> Passage:
         article = self._articles[article_id]
         face = article.face(language)
-        if language != "en":
+        if language != BODY_LANGUAGE:
             return Passage(article, face, score)
-        asked = set(stems(question, language))
         sections = _sections(article.body)
         heading, text = max(sections, key=lambda section: len(asked & set(stems(" ".join(section), language))))
         return Passage(article, face, score, heading, text)

@@ -110,6 +110,20 @@ class PackStore:
                 for version in _subfolders(root / name, VERSION.fullmatch):
                     yield root / name / version
 
+    def problems(self) -> list[PackManifestError]:
+        """Why a version on the box is passed over: its `pack.toml` cannot be read, or belongs elsewhere."""
+        found: list[PackManifestError] = []
+        for folder in self.folders():
+            try:
+                manifest = read_manifest(folder, self._limits)
+            except PackManifestError as error:
+                found.append(error)
+            else:
+                if (manifest.name, manifest.version) != (folder.parent.name, folder.name):
+                    place = f"{folder.parent.name}/{folder.name}"
+                    found.append(PackManifestError(pack=place, reason=f"it is of {manifest.name} {manifest.version}"))
+        return found
+
     def install(self, source: Path, progress: Callable[[int, int], None] | None = None) -> InstalledPack:
         """Copy a pack (its archive, or a folder) to the box, verify it, and put it in use.
 

@@ -127,3 +127,11 @@ def test_two_articles_of_one_name_are_refused(tmp_path: Path) -> None:
         (tmp_path / subject / "a.md").write_text(SOUND)
     with pytest.raises(KnowledgeError, match="two articles"):
         read_articles(tmp_path)
+
+
+def test_a_wrong_article_is_left_out_and_told_and_the_others_stay(write, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    write(SOUND)
+    write(SOUND.replace("year = 2000", "year = x"), "b.md")
+    told: list[KnowledgeError] = []
+    assert list(read_articles(tmp_path, on_error=told.append)) == ["a"]
+    assert [error.fields["article"] for error in told] == ["b"]

@@ -1,0 +1,111 @@
+"""The box as a whole: what is broken is left out and told, the rest works."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from appliance.app import Appliance
+from appliance.config import Config
+from appliance.errors import FolderInUseError, NoModelError, PackFileError, PackManifestError, UnknownLanguagePairError
+from appliance.inference.queue import State
+
+ROOT = Path(__file__).resolve().parents[2]
+
+LETTER = {
+    "place": "Njoro",
+    "date": "2026-05-03",
+    "sender": "Asha Mwangi",
+    "recipient": "The District Water Officer",
+    "subject": "The water is dirty",
+    "facts": "The water is dirty.",
+    "request": "We need help.",
+}
+
+
+@pytest.fixture
+def packs(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(ROOT / "models" / "starter", tmp_path / "packs"))
+
+
+@pytest.fixture
+def box(settings: Config, packs: Path) -> Iterator[Config]:
+    yield replace(settings, packs=packs)
+
+
+def test_a_sound_box_has_no_problems(appliance: Appliance) -> None:
+    assert appliance.problems == []
+
+
+def test_a_pack_with_one_byte_changed_is_left_out_and_told(box: Config, packs: Path) -> None:
+    (model,) = packs.glob("starter-en-es/*/decoder.onnx")
+    content = bytearray(model.read_bytes())
+    content[5000] ^= 1
+    model.write_bytes(content)
+    appliance = Appliance(box)
+    assert [type(problem) for problem in appliance.problems] == [PackFileError]
+    assert not appliance.ask("weevils in stored maize", "en").abstained
+    if not appliance.translation.directions:
+        with pytest.raises(NoModelError):
+            appliance.submit_translation("a", "hello", "en", "es")
+
+
+def test_a_pack_whose_manifest_cannot_be_read_is_told(box: Config, packs: Path) -> None:
+    (manifest,) = packs.glob("starter-en-es/*/pack.toml")
+    manifest.write_text("name = ")
+    assert [type(problem) for problem in Appliance(box).problems] == [PackManifestError]
+
+
+def test_a_question_in_another_language_than_the_page_is_answered_in_the_page_s(appliance: Appliance) -> None:
+    answer = appliance.ask("¿Qué hago con los gorgojos del maíz guardado?", "en")
+    assert answer.passages[0].article.id == "grain-weevils"
+    assert answer.passages[0].face == answer.passages[0].article.faces["en"]
+    assert answer.passages[0].text
+    spanish = appliance.ask("what can I do about weevils in stored maize", "es")
+    assert spanish.passages[0].face == spanish.passages[0].article.faces["es"]
+
+
+def test_only_one_box_works_on_a_data_folder(settings: Config, appliance: Appliance) -> None:
+    appliance.start()
+    with pytest.raises(FolderInUseError):
+        Appliance(settings).start()
+
+
+def letter(appliance: Appliance) -> str:
+    kind = next(each for each in appliance.kinds() if each.id == "letter")
+    answers = {question.key: LETTER.get(question.key, "The water is dirty.") for question in kind.questions}
+    return appliance.draft("me", "letter", answers, "en").id
+
+
+def test_a_document_gets_its_translation_beside_it(appliance: Appliance) -> None:
+    document = letter(appliance)
+    job = appliance.submit_also_in("me", document, "es")
+    appliance.queue.run_next()
+    assert job.state is State.DONE
+    beside = appliance.documents.get(document).translations["es"]
+    assert "agua" in beside
+    assert "3 de mayo de 2026" in beside
+
+
+def test_a_document_that_was_edited_is_translated_as_it_stands(appliance: Appliance) -> None:
+    document = letter(appliance)
+    appliance.documents.update(document, text="The water is clean.\n\nThank you.")
+    appliance.submit_also_in("me", document, "es")
+    appliance.queue.run_next()
+    beside = appliance.documents.get(document).translations["es"]
+    assert "agua" in beside.lower()
+    assert beside.count("\n\n") == 1
+
+
+def test_a_language_that_is_not_installed_is_refused(appliance: Appliance) -> None:
+    with pytest.raises(UnknownLanguagePairError):
+        appliance.submit_also_in("me", letter(appliance), "sw")
+
+
+def test_documents_are_there_after_a_restart(appliance: Appliance, settings: Config) -> None:
+    document = letter(appliance)
+    assert Appliance(settings).documents.get(document).owner == "me"
