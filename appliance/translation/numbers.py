@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 
 # Digits with the marks that stand inside numbers, dates and times; 1,234.5 and 1.234,5 compare equal.
-NUMBER = re.compile(r"\d{1,3}(?: \d{3})+(?!\d)|\d+(?:[.,:/’'\u00a0\u202f-]?\d+)*")
+NUMBER = re.compile(r"\d{1,3}(?: \d{3})+(?:[.,]\d+)?(?!\d)|\d+(?:[.,:/’'\u00a0\u202f-]?\d+)*")
 MARKS = re.compile(r"\D")
 
 
@@ -17,7 +17,7 @@ def numbers(text: str) -> Counter[str]:
     return Counter(MARKS.sub("", match.group()) for match in NUMBER.finditer(plain))
 
 
-def differing(source: str, target: str) -> list[str]:
-    """The numbers that stand more often on one side than on the other, sorted; empty if all is well."""
+def differing(source: str, target: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(numbers that `target` lacks, numbers that it has beyond those of `source`), each sorted, as digits."""
     here, there = numbers(source), numbers(target)
-    return sorted(((here - there) + (there - here)).elements())
+    return tuple(sorted((here - there).elements())), tuple(sorted((there - here).elements()))

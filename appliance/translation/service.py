@@ -21,23 +21,28 @@ from appliance.translation.languages import LanguageDetector
 from appliance.translation.numbers import differing
 from appliance.translation.sentences import Piece
 
-STARTER_BELOW = 60.0  # chrF2; a pack whose best set is under it is called “starter quality” on the page
+STARTER_BELOW = 60.0  # chrF2; a pack with a set under it is called “starter quality” on the page
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One sentence and its translation. `numbers` differ between them; `cut`: its end was left out."""
+    """One sentence and its translation.
+
+    `missing` are numbers of the sentence that the translation lacks, `added` those that it alone has, as digits;
+    `cut`: the end of the sentence was left out.
+    """
 
     before: str
     source: str
     target: str
     after: str
-    numbers: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
     cut: bool = False
 
     @property
     def needs_a_look(self) -> bool:
-        return bool(self.numbers) or self.cut
+        return bool(self.missing or self.added) or self.cut
 
 
 @dataclass(frozen=True)
@@ -92,8 +97,9 @@ class TranslationService:
         """The figures of the pack for this direction. Raises UnknownLanguagePairError."""
         manifest = self._translator(source, target).pack.manifest
         figures = tuple(each for each in manifest.figures if each.direction in (f"{source}-{target}", ""))
-        best = max((each.value for each in figures if each.metric == "chrF2"), default=0.0)
-        return Quality(manifest.title, best < STARTER_BELOW, figures)
+        # By the hardest set: a pack that is good at small talk only must not be praised for it.
+        hardest = min((each.value for each in figures if each.metric == "chrF2"), default=0.0)
+        return Quality(manifest.title, hardest < STARTER_BELOW, figures)
 
     def check(self, text: str, source: str, target: str) -> tuple[str, str]:
         """The direction to translate `text` in; `source` "" is recognised from the text.
@@ -161,6 +167,10 @@ class TranslationService:
         results = iter(self._translator(source, target).translate(flat, source, target, beam=self._beam))
         return [sentences.join([replace(piece, sentence=next(results).text) for piece in line]) for line in pieces]
 
+    def detect(self, text: str) -> str:
+        """The installed language that `text` is in. Raises LanguageNotRecognisedError."""
+        return self._detector.detect(text)
+
     def _detect(self, text: str, target: str) -> str:
         try:
             return self._detector.detect(text)
@@ -199,5 +209,5 @@ class _Reporter:
 
 
 def _segment(piece: Piece, result: Translated) -> Segment:
-    numbers = tuple(differing(piece.sentence, result.text))
-    return Segment(piece.before, piece.sentence, result.text, piece.after, numbers, result.cut)
+    missing, added = differing(piece.sentence, result.text)
+    return Segment(piece.before, piece.sentence, result.text, piece.after, missing, added, result.cut)

@@ -50,13 +50,13 @@ def test_paragraphs_and_line_breaks_stay(box: Box) -> None:
 
 def test_what_needs_a_look_is_marked_in_words(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "appliance.translation.service.differing", lambda one, _: ["12", "40"] if "goats" in one else []
+        "appliance.translation.service.differing", lambda one, _: (("12",), ("40",)) if "goats" in one else ((), ())
     )
     sent = box.phone().translate("The water is clean. I have 12 goats. This is an endless one.")
     run_all(box)
     page = box.phone().get(sent.location).text
     assert "<mark>I HAVE 12 GOATS.</mark>" in page
-    assert "[check the numbers: 12, 40]" in page
+    assert "[number missing: 12; number added: 40]" in page
     assert "<mark>THIS IS AN ENDLESS ONE.</mark>" in page
     assert "[the end was left out]" in page
     assert "2 sentences need a look." in page
