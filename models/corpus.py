@@ -7,6 +7,7 @@ is one such file for the recipe alone, so that training can be resumed without t
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import random
 import unicodedata
@@ -18,6 +19,7 @@ import zstandard
 from tqdm import tqdm
 
 from models.errors import CorpusError
+from models.own import own_pairs
 from models.recipe import Corpus, EvaluationSet, Source, Train
 
 
@@ -47,7 +49,8 @@ def prepare(corpus: Corpus, evaluation: tuple[EvaluationSet, ...], folder: Path,
     seen: set[tuple[str, str]] = set()
     partial = out.with_suffix(".partial")
     with partial.open("wb") as raw, zstandard.ZstdCompressor(level=6).stream_writer(raw) as writer:
-        for name, english, foreign in tqdm(_lines(folder / corpus.file), unit=" pairs", desc="cleaning", leave=False):
+        pairs = itertools.chain(_lines(folder / corpus.file), own_pairs(corpus.source, corpus.target))
+        for name, english, foreign in tqdm(pairs, unit=" pairs", desc="cleaning", leave=False):
             source = _source_of(name, corpus.sources)
             if source is None:
                 continue

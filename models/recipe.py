@@ -41,7 +41,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Which file of `corpus<TAB>english<TAB>foreign` lines, and which corpora of it."""
+    """Which file of `corpus<TAB>english<TAB>foreign` lines, and which corpora of it.
+
+    Two corpora are our own and come with the repository: `own_knowledge` (titles, signs, steps and warnings
+    of the articles, which stand in several languages) and `own_phrasebook` (models/phrasebook).
+    """
 
     file: str
     source: str
