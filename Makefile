@@ -4,7 +4,7 @@ VENV := .venv
 FACTORY := .venv-factory
 .DEFAULT_GOAL := help
 
-.PHONY: help setup setup-dev serve test test-factory lint bench factory evaluate lock clean
+.PHONY: help setup setup-dev serve test test-factory lint bench factory evaluate messages picture lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,15 @@ evaluate: $(FACTORY)/.installed ## Print BLEU and chrF2 of the starter packs (ne
 
 test-factory: $(FACTORY)/.installed ## Tests of the factory: parity with transformers, a whole small build
 	$(FACTORY)/bin/python -m pytest -m factory
+
+messages: setup ## Bring the page's catalogs up to date, to be translated, and compile them (docs/translate-the-page.md)
+	@mkdir -p build
+	$(VENV)/bin/pybabel --quiet extract -F babel.cfg -k lazy_gettext -o build/messages.pot .
+	$(VENV)/bin/pybabel --quiet update -N -i build/messages.pot -d webui/translations
+	$(VENV)/bin/pybabel --quiet compile -d webui/translations
+
+picture: setup-dev ## Make docs/screenshot.png anew (needs chromium)
+	$(VENV)/bin/python -m tests.browser.picture
 
 lock: ## Renew the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
