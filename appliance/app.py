@@ -13,12 +13,12 @@ from appliance.advice.service import AdviceService, Answer
 from appliance.config import Config
 from appliance.drafting.kinds import Kind
 from appliance.drafting.service import DraftingService
-from appliance.errors import BarazaError, LanguageNotRecognisedError, UnknownLanguagePairError
+from appliance.errors import BarazaError, DocumentsSetAsideError, LanguageNotRecognisedError, UnknownLanguagePairError
 from appliance.inference.queue import Context, Job, JobQueue
 from appliance.inference.translator import Translator
 from appliance.limits import LIMITS, Limits
 from appliance.packs.store import InstalledPack, PackStore, verify
-from appliance.storage.documents import Document, Documents
+from appliance.storage.documents import DOCUMENTS, Document, Documents
 from appliance.storage.lock import FolderLock, lock_folder
 from appliance.translation.languages import LanguageDetector
 from appliance.translation.service import TranslationService
@@ -50,7 +50,10 @@ class Appliance:
             StorageError: another process works on it.
         """
         self._lock = lock_folder(self.config.data)
-        _ = self.documents
+        # A card that lost its documents must not take translation and advice with it.
+        opened = self._try(lambda: self.documents)
+        if opened and opened.set_aside:
+            self._note(DocumentsSetAsideError(path=str(opened.set_aside)))
         self.queue.start()
 
     def close(self) -> None:
@@ -62,7 +65,7 @@ class Appliance:
     @cached_property
     def documents(self) -> Documents:
         """Opened when first needed: the commands that need none must not touch the file of a box at work."""
-        return Documents(self.config.data / "documents.json", self.limits)
+        return Documents(self.config.data / DOCUMENTS, self.limits)
 
     # Translation
 

@@ -171,6 +171,13 @@ class ReadOnlyError(StorageError):
     template = "The box cannot write to {path}. What was saved is safe; ask the keeper to look at the card."
 
 
+class DocumentsSetAsideError(StorageError):
+    key = "documents_set_aside"
+    template = (
+        "The saved documents could not be read. They were not deleted: they are kept in {path} for someone to mend."
+    )
+
+
 class FolderInUseError(StorageError):
     key = "folder_in_use"
     template = "Another Baraza is at work on {path}. Stop it first, or set BARAZA_DATA to another folder."

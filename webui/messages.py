@@ -54,6 +54,9 @@ WORDS = {
     "pack_archive": lazy_gettext("The file %(archive)s is not a pack that the box can use."),
     "pack_not_installed": lazy_gettext("The pack %(pack)s is not on the box."),
     "storage": lazy_gettext("The box could not save this. Try again; if it happens again, tell the keeper."),
+    "documents_set_aside": lazy_gettext(
+        "The documents saved before could not be read. They are not deleted: the keeper finds them in %(path)s."
+    ),
     "disk_full": lazy_gettext(
         "The memory of the box is full. What was saved before is safe. Delete a document, then try again."
     ),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from appliance.config import Config
-from appliance.health import clock, disk, memory, models, packs, writing
+from appliance.health import clock, disk, documents, memory, models, packs, writing
 from appliance.health.finding import Finding
 from appliance.limits import LIMITS, Limits
 from appliance.packs.store import PackStore
+from appliance.storage.documents import DOCUMENTS
 
 
 def examine(config: Config, limits: Limits = LIMITS) -> list[Finding]:
@@ -18,6 +19,7 @@ def examine(config: Config, limits: Limits = LIMITS) -> list[Finding]:
         memory.check(active),
         clock.check(),
         writing.check(config.data),
+        documents.check(config.data / DOCUMENTS),
         *packs.check(store, limits),
         *models.check(active, config.threads),
     ]

@@ -29,6 +29,8 @@ from appliance.storage.atomic import ensure_folder, remove_leftovers, storage_er
 
 Tables = dict[str, dict[str, Any]]
 
+DOCUMENTS = "documents.json"  # the name of the file in the data folder
+
 # Read aloud and typed from paper: no 0 and o, no 1, i and l. Ten of them are 49 bits.
 ID_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 ID_LENGTH = 10

@@ -11,7 +11,15 @@ import pytest
 
 from appliance.app import Appliance
 from appliance.config import Config
-from appliance.errors import FolderInUseError, NoModelError, PackFileError, PackManifestError, UnknownLanguagePairError
+from appliance.errors import (
+    DocumentsSetAsideError,
+    FolderInUseError,
+    NoModelError,
+    PackFileError,
+    PackManifestError,
+    ReadOnlyError,
+    UnknownLanguagePairError,
+)
 from appliance.inference.queue import State
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,6 +81,39 @@ def test_only_one_box_works_on_a_data_folder(settings: Config, appliance: Applia
     appliance.start()
     with pytest.raises(FolderInUseError):
         Appliance(settings).start()
+
+
+def test_documents_that_cannot_be_read_are_set_aside_and_told(settings: Config) -> None:
+    settings.data.mkdir(parents=True)
+    (settings.data / "documents.json").write_bytes(b'{"documents": {"1": {"id"')
+    box = Appliance(settings)
+    box.start()
+    try:
+        assert [type(problem) for problem in box.problems] == [DocumentsSetAsideError]
+        assert (settings.data / "documents.json.broken").read_bytes().startswith(b'{"documents"')
+        assert box.documents.list("me") == []
+    finally:
+        box.close()
+
+
+def test_a_box_that_cannot_open_its_documents_still_translates(
+    settings: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ReadOnlyError(path="documents.json")
+
+    monkeypatch.setattr("appliance.app.Documents", refuse)
+    box = Appliance(settings)
+    box.start()
+    try:
+        assert [type(problem) for problem in box.problems] == [ReadOnlyError]
+        job = box.submit_translation("a", "The water is clean.", "en", "es")
+        assert box.queue.wait_until_over(job, 60)
+        assert job.state is State.DONE
+        with pytest.raises(ReadOnlyError):
+            letter(box)
+    finally:
+        box.close()
 
 
 def letter(appliance: Appliance) -> str:

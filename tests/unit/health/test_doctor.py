@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from appliance.config import Config
-from appliance.health import clock, disk, memory, models, packs, writing
+from appliance.health import clock, disk, documents, memory, models, packs, writing
 from appliance.health.doctor import examine
 from appliance.health.finding import Level
 from appliance.limits import LIMITS
@@ -21,7 +21,7 @@ from appliance.packs.store import InstalledPack, PackStore
 
 def test_a_sound_box_has_nothing_bad(settings: Config) -> None:
     findings = examine(settings)
-    assert {each.check for each in findings} == {"disk", "memory", "clock", "writing", "pack", "model"}
+    assert {each.check for each in findings} == {"disk", "memory", "clock", "writing", "saved", "pack", "model"}
     assert not [each for each in findings if each.level is Level.BAD]
     assert not list(settings.data.iterdir())
 
@@ -54,6 +54,20 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     found = writing.check(tmp_path / "data")
     assert found.level is Level.BAD
     assert "BARAZA_DATA" in found.advice
+
+
+def test_documents_that_were_set_aside_are_told_until_they_are_moved(tmp_path: Path) -> None:
+    path = tmp_path / "documents.json"
+    assert documents.check(path).level is Level.GOOD
+    aside = tmp_path / "documents.json.broken"
+    aside.write_text("{")
+    assert (documents.check(path).level, str(aside) in documents.check(path).found) == (Level.WARNING, True)
+    aside.unlink()
+    assert documents.check(path).level is Level.GOOD
+
+
+def test_a_data_folder_that_is_not_there_yet_has_nothing_set_aside(tmp_path: Path) -> None:
+    assert documents.check(tmp_path / "not" / "yet" / "documents.json").level is Level.GOOD
 
 
 def test_a_changed_pack_is_told(tiny_pack: Path, tmp_path: Path) -> None:
