@@ -41,7 +41,7 @@ SETTINGS = (
     Setting("packs", str(ROOT / "models" / "starter"), "folder", "Packs that came with the software; read only."),
     Setting("knowledge", str(ROOT / "knowledge"), "folder", "Articles that came with the software; read only."),
     Setting("threads", "0", "threads", "Threads of the models. 0: one for each core."),
-    Setting("beam", "2", "hypotheses", "Width of the search in translation; 1 is fastest."),
+    Setting("beam", "4", "hypotheses", "Width of the search in translation; 1 is fastest."),
     Setting("log_level", "INFO", "level", "DEBUG, INFO, WARNING or ERROR."),
 )
 

@@ -34,7 +34,8 @@ class Limits:
     target_pieces: int = 200
     target_growth: float = 2.0  # target tokens a source token, before a sentence is cut short
     target_slack: int = 12
-    batch_sentences: int = 16
+    batch_sentences: int = 32  # run together: a quarter faster than 16 on two cores, no slower than 64
+    part_sentences: int = 16  # of one text, before its reader sees more of it
     beam: int = 8
 
     # Packs

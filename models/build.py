@@ -40,7 +40,7 @@ class Options:
 
     threads: int
     stretch: float | None = None
-    beam: int = 2
+    beam: int = 4
     most: int | None = None
 
 

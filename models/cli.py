@@ -26,7 +26,7 @@ WORK = ROOT / "build" / "factory"
 THREADS = click.option(
     "--threads", type=int, default=os.cpu_count() or 1, show_default="all cores", help="CPU threads."
 )
-BEAM = click.option("--beam", type=click.IntRange(1, 8), default=2, show_default=True, help="Width of the search.")
+BEAM = click.option("--beam", type=click.IntRange(1, 8), default=4, show_default=True, help="Width of the search.")
 MOST = click.option("--most", type=int, help="Score only so many sentences of each set.")
 
 

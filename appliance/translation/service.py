@@ -104,7 +104,8 @@ class TranslationService:
     def check(self, text: str, source: str, target: str) -> tuple[str, str]:
         """The direction to translate `text` in; `source` "" is recognised from the text.
 
-        A text that is already in `target` goes the other way, if there is just one other way.
+        A text found to be in `target` already goes into the first other language there is: whoever pastes a text
+        and presses the button wants it translated, and the page says what was done.
 
         Raises:
             EmptyTextError, TextTooLongError, LanguageNotRecognisedError, UnknownLanguagePairError, NoModelError
@@ -117,9 +118,8 @@ class TranslationService:
             raise NoModelError(kind="translation")
         if not source:
             source = self._detect(text, target)
-            others = [other for one, other in self.directions if one == source]
-            if source == target and len(others) == 1:
-                target = others[0]
+            if source == target:
+                target = next((other for one, other in self.directions if one == source), target)
         self._translator(source, target)
         return source, target
 
@@ -189,11 +189,11 @@ class TranslationService:
         return translator
 
     def _parts(self, pieces: list[Piece]) -> Iterator[list[Piece]]:
-        """A short first part, so that something is seen soon; then full batches."""
+        """A short first part, so that something is seen soon; then larger ones."""
         size = 2
         while pieces:
             yield pieces[:size]
-            pieces, size = pieces[size:], self._limits.batch_sentences
+            pieces, size = pieces[size:], self._limits.part_sentences
 
 
 class _Reporter:
