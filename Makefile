@@ -35,9 +35,10 @@ lint: setup-dev ## Format and lint checks, types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
-bench: setup ## Measure: advice, translation speed (prints tables; run it on a quiet machine)
+bench: setup ## Measure advice, translation speed and memory (run it on a quiet machine)
 	$(VENV)/bin/python -m benchmarks.advice
 	$(VENV)/bin/python -m benchmarks.translation
+	$(VENV)/bin/python -m benchmarks.memory
 
 factory: $(FACTORY)/.installed ## Prepare .venv-factory (torch, transformers, optimum) for building packs
 	@$(FACTORY)/bin/baraza-factory list

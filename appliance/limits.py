@@ -35,6 +35,7 @@ class Limits:
     target_growth: float = 2.0  # target tokens a source token, before a sentence is cut short
     target_slack: int = 12
     batch_sentences: int = 32  # run together: a quarter faster than 16 on two cores, no slower than 64
+    batch_pieces: int = 1_024  # source tokens of one batch, padding counted: bounds the memory of long sentences
     part_sentences: int = 16  # of one text, before its reader sees more of it
     beam: int = 8
 

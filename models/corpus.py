@@ -50,7 +50,7 @@ def prepare(corpus: Corpus, evaluation: tuple[EvaluationSet, ...], folder: Path,
     partial = out.with_suffix(".partial")
     with partial.open("wb") as raw, zstandard.ZstdCompressor(level=6).stream_writer(raw) as writer:
         pairs = itertools.chain(_lines(folder / corpus.file), own_pairs(corpus.source, corpus.target))
-        for name, english, foreign in tqdm(pairs, unit=" pairs", desc="cleaning", leave=False):
+        for name, english, foreign in tqdm(pairs, unit=" pairs", desc="cleaning", leave=False, disable=None):
             source = _source_of(name, corpus.sources)
             if source is None:
                 continue

@@ -68,7 +68,7 @@ def _score(
     translator: Translator, name: str, way: tuple[str, str], sources: list[str], references: list[str], beam: int
 ) -> Score:
     began = time.monotonic()
-    with tqdm(total=len(sources), unit=" sentences", desc=f"{name} {'-'.join(way)}", leave=False) as bar:
+    with tqdm(total=len(sources), unit=" sentences", desc=f"{name} {'-'.join(way)}", leave=False, disable=None) as bar:
         translated = translator.translate(sources, *way, beam=beam, on_done=lambda _number, _sentence: bar.update())
     texts = [each.text for each in translated]
     seconds = time.monotonic() - began

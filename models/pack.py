@@ -17,7 +17,7 @@ from models.corpus import Pair
 from models.recipe import Recipe
 
 COMMON_WORDS = 3000  # of each language, for recognising the language of short texts
-WORKING_MEMORY = 60 * 1024 * 1024  # bytes, beside three times the weights: measured with 16 sentences, beam 4
+WORKING_MEMORY = 160 * 1024 * 1024  # bytes, beside three times the weights: measured by benchmarks/memory.py
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,13 +90,23 @@ class Translator:
             results[number] = Translated(self._pieces.decode(tokens), len(encoded[number]) > self._limits.source_pieces)
             on_done(number, results[number])
 
-        # Sentences of one length share a batch: padding is work for nothing.
-        order = sorted((n for n, ids in enumerate(encoded) if len(ids) > 2), key=lambda n: len(encoded[n]))
-        for first in range(0, len(order), self._limits.batch_sentences):
-            numbers = order[first : first + self._limits.batch_sentences]
+        for numbers in self._batches(encoded):
             shortened = [self._shorten(encoded[number]) for number in numbers]
             self._search(shortened, beam, cancelled, lambda row, tokens, of=numbers: finish(of[row], tokens))  # type: ignore[misc]
         return results
+
+    def _batches(self, encoded: list[list[int]]) -> Iterator[list[int]]:
+        """Numbers of sentences that share a batch: of like length, as padding is work for nothing; no blank ones."""
+        order = sorted((n for n, ids in enumerate(encoded) if len(ids) > 2), key=lambda n: len(encoded[n]))
+        batch: list[int] = []
+        for number in order:
+            pieces = min(len(encoded[number]), self._limits.source_pieces) * (len(batch) + 1)
+            if batch and (len(batch) >= self._limits.batch_sentences or pieces > self._limits.batch_pieces):
+                yield batch
+                batch = []
+            batch.append(number)
+        if batch:
+            yield batch
 
     def decode_ids(self, sources: Sequence[Sequence[int]], limit: int, beam: int = 1) -> list[list[int]]:
         """Target ids for source ids (tag and end included), at most `limit` each: what tests compare."""
