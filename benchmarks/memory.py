@@ -35,9 +35,8 @@ def main() -> None:
         translator.translate([sentence] * LIMITS.batch_sentences, "en", "es", beam=4)
         print(f"{name + ', beam 4':28} {process.memory_info().rss / 1e6:6.0f}")
     taken, said = process.memory_info().rss - before, pack.manifest.memory_bytes
-    print(
-        f"the pack took {taken / 1e6:.0f} MB, its manifest says {said / 1e6:.0f} MB: {'fits' if taken <= said else 'DOES NOT FIT'}"
-    )
+    verdict = "fits" if taken <= said else "DOES NOT FIT"
+    print(f"the pack took {taken / 1e6:.0f} MB, its manifest says {said / 1e6:.0f} MB: {verdict}")
 
 
 if __name__ == "__main__":
