@@ -21,6 +21,7 @@ STOP_WORDS = {
             "other our out over own please put same she should since so some something still such tell than that "
             "the their them then there these they thing things this those to too up us use very want was way we "
             "well were what what's when where which while who why will with without won't would yet you your "
+            "come comes let lets near today "
         ).split()
     ),
     "es": frozenset(
@@ -31,7 +32,7 @@ STOP_WORDS = {
             "hay he la las le les lo los mas me mi mis muy nada ni no nos nosotros o otra otro para pero poco por "
             "porque pone puede puedo pues que queda quiero se sea ser si sin sobre solo son soy su sus tal "
             "tambien tan tanto te tengo tiene tienen todo todos tu tus u un una unas unos usted va van ver vez y "
-            "ya yo "
+            "ya yo hoy hora horas "
         ).split()
     ),
 }

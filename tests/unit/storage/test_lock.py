@@ -38,8 +38,11 @@ def test_a_second_process_is_refused_until_the_first_ends(tmp_path: Path) -> Non
 def test_a_lock_can_be_released_and_taken_again(tmp_path: Path) -> None:
     held = lock_folder(tmp_path)
     held.release()
-    held.release()
-    lock_folder(tmp_path).release()
+    held.release()  # once more does no harm
+    again = lock_folder(tmp_path)
+    with pytest.raises(FolderInUseError):
+        lock_folder(tmp_path)
+    again.release()
 
 
 def test_a_folder_that_cannot_be_written_needs_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
