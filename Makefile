@@ -39,6 +39,7 @@ bench: setup ## Measure advice, translation speed and memory (run it on a quiet 
 	$(VENV)/bin/python -m benchmarks.advice
 	$(VENV)/bin/python -m benchmarks.translation
 	$(VENV)/bin/python -m benchmarks.memory
+	$(VENV)/bin/python -m benchmarks.numbers
 
 factory: $(FACTORY)/.installed ## Prepare .venv-factory (torch, transformers, optimum) for building packs
 	@$(FACTORY)/bin/baraza-factory list

@@ -115,8 +115,8 @@ class Appliance:
     def submit_also_in(self, owner: str, document_id: str, language: str) -> Job:
         """A job that puts the document in `language` beside it, and ends in the `Document`.
 
-        A document as the form wrote it gets the form's own wording in that language, with the answers
-        that are sentences translated; one that was edited is translated as it stands.
+        A document as the form wrote it gets the form's own wording in that language, if it has one, with the
+        answers that are sentences translated; any other document is translated as it stands.
 
         Raises:
             DocumentNotFoundError, UnknownLanguagePairError, QueueError
@@ -136,7 +136,8 @@ class Appliance:
             )
 
         def other(translate: Callable[[str], str]) -> str:
-            if document.text == self.drafting.write(document.kind, document.answers, document.language).text:
+            written = self.drafting.write(document.kind, document.answers, document.language).text
+            if document.text == written and language in self.drafting.kind(document.kind).words:
                 return self.drafting.also_in(document.kind, document.answers, language, translate).text
             return translate(document.text)
 
