@@ -142,6 +142,17 @@ def test_a_document_that_was_edited_is_translated_as_it_stands(appliance: Applia
     assert beside.count("\n\n") == 1
 
 
+def test_a_document_goes_into_a_language_that_its_form_lacks(appliance: Appliance) -> None:
+    document = letter(appliance)
+    assert "fr" not in appliance.drafting.kind("letter").words
+    job = appliance.submit_also_in("me", document, "fr")
+    appliance.queue.run_next()
+    assert job.state is State.DONE
+    beside = appliance.documents.get(document).translations["fr"]
+    assert "eau" in beside
+    assert len(beside.splitlines()) == len(appliance.documents.get(document).text.splitlines())
+
+
 def test_a_language_that_is_not_installed_is_refused(appliance: Appliance) -> None:
     with pytest.raises(UnknownLanguagePairError):
         appliance.submit_also_in("me", letter(appliance), "sw")
