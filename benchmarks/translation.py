@@ -18,8 +18,12 @@ from pathlib import Path
 import onnxruntime
 import psutil
 
+from appliance import config
+from appliance.app import Appliance
 from appliance.inference.translator import Translator
+from appliance.limits import LIMITS
 from appliance.packs.store import verify
+from appliance.translation.service import TranslationService
 
 ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 5
@@ -59,6 +63,24 @@ def main() -> None:
     for (batch, beam), times in seconds.items():
         median = statistics.median(times)
         print(f"{batch:5} {beam:5} {median * 1000:14.1f} {1 / median:12.1f} {base / median:19.2f}×")
+    _long_text(manifest.parent.parent.parent)
+
+
+def _long_text(packs: Path) -> None:
+    """A text as long as the page takes, as the page translates it: until something is seen, and until the end."""
+    service = Appliance(config.load({**os.environ, "BARAZA_PACKS": str(packs)})).translation
+    text = " ".join(SENTENCES * 20)[: LIMITS.translation_characters]
+    _seen(service, text)  # warms up
+    seen = _seen(service, text)
+    print(f"a text of {len(text)} characters: something is seen after {seen[0]:.2f} s, all after {seen[-1]:.2f} s")
+
+
+def _seen(service: TranslationService, text: str) -> list[float]:
+    """Seconds until each part of the translation could be read."""
+    began = time.perf_counter()
+    seen: list[float] = []
+    service.translate(text, "en", "es", on_part=lambda _: seen.append(time.perf_counter() - began))
+    return seen
 
 
 def _seconds_a_sentence(translator: Translator, batch: int, beam: int) -> float:
