@@ -11,9 +11,9 @@ import sacrebleu
 from tqdm import tqdm
 
 from appliance.inference.translator import Translator
+from appliance.packs.manifest import SELFTEST_ARROW, Figure
 from appliance.packs.store import verify
 from models import corpus
-from models.pack import Figure
 from models.recipe import Recipe
 
 
@@ -29,8 +29,8 @@ class Score:
 
     def figures(self) -> list[Figure]:
         return [
-            Figure(self.set, "chrF2", self.direction, self.chrf2, self.tool),
-            Figure(self.set, "BLEU", self.direction, self.bleu, self.tool),
+            Figure(self.set, "chrF2", self.chrf2, self.tool, self.direction),
+            Figure(self.set, "BLEU", self.bleu, self.tool, self.direction),
         ]
 
 
@@ -93,5 +93,5 @@ def run_selftest(recipe: Recipe, pack: Path) -> dict[str, str]:
     results = {}
     for direction, sentence in recipe.selftest.items():
         source, target = direction.split("-")
-        results[direction] = f"{sentence} ⇒ {translator.translate([sentence], source, target)[0].text}"
+        results[direction] = f"{sentence}{SELFTEST_ARROW}{translator.translate([sentence], source, target)[0].text}"
     return results

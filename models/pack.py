@@ -7,26 +7,16 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from appliance import __version__
-from appliance.packs.manifest import MANIFEST
+from appliance.packs.manifest import MANIFEST, Figure
 from appliance.translation.languages import WORD
 from models.corpus import Pair
 from models.recipe import Recipe
 
 COMMON_WORDS = 3000  # of each language, for recognising the language of short texts
 WORKING_MEMORY = 160 * 1024 * 1024  # bytes, beside three times the weights: measured by benchmarks/memory.py
-
-
-@dataclass(frozen=True)
-class Figure:
-    set: str
-    metric: str
-    direction: str
-    value: float
-    tool: str
 
 
 def build_pack(recipe: Recipe, graphs: Path, spm_model: Path, pairs: dict[str, list[Pair]], folder: Path) -> None:

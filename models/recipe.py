@@ -7,18 +7,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from appliance.packs.manifest import Way
 from models.errors import RecipeError
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Direction:
-    """One way of translating, and the tag that asks the model for it (`>>spa<<`)."""
-
-    source: str
-    target: str
-    tag: str
 
 
 @dataclass(frozen=True)
@@ -120,7 +112,7 @@ class Recipe:
     languages: tuple[str, ...]
     licence: str
     about: str
-    directions: tuple[Direction, ...]
+    directions: tuple[Way, ...]
     corpus: Corpus
     tokenizer: Tokenizer
     model: Model
@@ -153,7 +145,7 @@ def read_recipe(path: Path) -> Recipe:
             languages=tuple(raw.pop("languages")),
             licence=raw.pop("licence"),
             about=raw.pop("about"),
-            directions=tuple(_fill(Direction, row, "directions") for row in raw.pop("directions")),
+            directions=tuple(_fill(Way, row, "directions") for row in raw.pop("directions")),
             corpus=_fill(Corpus, {**corpus, "sources": sources}, "corpus"),
             tokenizer=_fill(Tokenizer, raw.pop("tokenizer", {}), "tokenizer"),
             model=_fill(Model, raw.pop("model", {}), "model"),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from appliance.errors import BarazaError
 from appliance.health.finding import Finding, Level
 from appliance.inference.translator import Translator
+from appliance.packs.manifest import SELFTEST_ARROW
 from appliance.packs.store import InstalledPack
-
-ARROW = " ⇒ "
 
 
 def check(packs: list[InstalledPack], threads: int) -> list[Finding]:
@@ -25,7 +24,12 @@ def _check_one(pack: InstalledPack, threads: int) -> Finding:
         said = []
         for direction, line in pack.manifest.selftest.items():
             source, target = direction.split("-")
-            said.append((translator.translate([line.split(ARROW)[0]], source, target)[0].text, line.split(ARROW)[1]))
+            said.append(
+                (
+                    translator.translate([line.split(SELFTEST_ARROW)[0]], source, target)[0].text,
+                    line.split(SELFTEST_ARROW)[1],
+                )
+            )
     except (BarazaError, ValueError, IndexError) as error:
         return Finding("model", Level.BAD, f"{pack.name}: {error}", "Install the pack again.")
     if any(not text for text, _ in said):

@@ -18,6 +18,7 @@ VERSION = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})")
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 MANIFEST = "pack.toml"
+SELFTEST_ARROW = " ⇒ "  # between a sentence and what the pack made of it, in a line of [selftest]
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
+from tests.web.boxes import LETTER
 
 pytestmark = pytest.mark.browser
 
-ANSWERS = {
-    "place": "Kibaoni",
-    "date": "2026-05-03",
-    "recipient": "The District Water Officer",
-    "subject": "Repair of the hand pump",
-    "matter": "The hand pump near the school is broken.",
-    "request": "We ask you to send a technician.",
-    "sender": "Asha Mwangi",
-}
 BOTH = pytest.mark.parametrize("scripts", [True, False], ids=["javascript", "no javascript"])
 
 
@@ -67,7 +59,7 @@ def test_asking(open_page: OpenPage, scripts: bool) -> None:
 def fill_letter(page: Page) -> None:
     page.get_by_role("link", name="Write").click()
     page.get_by_role("link", name="Letter to an authority").click()
-    for key, answer in ANSWERS.items():
+    for key, answer in LETTER.items():
         page.locator(f"#answer-{key}").fill(answer)
     page.get_by_role("button", name="Write the document").click()
 

@@ -17,19 +17,19 @@ NETWORK = ("requests", "urllib.request", "http.client", "httpx", "socket")
 SERVICES = ("translation", "drafting", "advice", "sensors")
 
 # A room may import those on lower floors, and itself.
-FLOORS: dict[str, float] = {
-    "webui": 6,
-    "appliance.cli": 6,
-    "appliance.app": 5,
-    "appliance.health": 5,
-    "appliance.translation": 4,
-    "appliance.drafting": 4,
-    "appliance.advice": 4,
-    "appliance.sensors": 4,
-    "appliance.inference": 3,
-    "appliance.packs": 2,
-    "appliance.storage": 1,
-    "appliance.config": 0.5,
+FLOORS = {
+    "webui": 7,
+    "appliance.cli": 7,
+    "appliance.app": 6,
+    "appliance.health": 6,
+    "appliance.translation": 5,
+    "appliance.drafting": 5,
+    "appliance.advice": 5,
+    "appliance.sensors": 5,
+    "appliance.inference": 4,
+    "appliance.packs": 3,
+    "appliance.storage": 2,
+    "appliance.config": 1,
     "appliance.limits": 0,
     "appliance.errors": 0,
 }

@@ -195,6 +195,7 @@ def test_leftovers_of_other_files_are_not_touched(tmp_path: Path) -> None:
 
 def test_leftovers_in_a_missing_folder_are_none(tmp_path: Path) -> None:
     remove_leftovers(tmp_path / "missing" / "file.json")
+    assert names(tmp_path) == []
 
 
 def test_a_full_disk_keeps_the_old_content_and_is_said(small_disk: Path) -> None:
