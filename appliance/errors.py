@@ -38,6 +38,14 @@ class TextTooLongError(InputError):
     status = 413
 
 
+class PromptTooLongError(InputError):
+    """Counted in the tokens of a model: a word has one, two or three."""
+
+    key = "prompt_too_long"
+    template = "The text is {remove} tokens too long for the model: it has {length}, and {most} is the most."
+    status = 413
+
+
 class NotUtf8Error(InputError):
     key = "not_utf8"
     template = "The text is not valid UTF-8. Save it as UTF-8 and try again."
@@ -153,6 +161,28 @@ class PackNotInstalledError(PackError):
     key = "pack_not_installed"
     template = "No pack {pack} is installed. `baraza packs list` shows those that are."
     status = 404
+
+
+class PackPublishedError(PackError):
+    key = "pack_published"
+    template = "{pack} is published already, with other content. Raise its version, build it again, then publish it."
+
+
+class RepositoryError(PackError):
+    """A folder of published packs is not what it should be."""
+
+    key = "repository"
+    template = "The packs in {path} cannot be used: {reason}"
+
+
+class KeysError(BarazaError):
+    key = "keys"
+    template = "The keys in {path} cannot be used: {reason}"
+
+
+class KeysLockedError(KeysError):
+    key = "keys_locked"
+    template = "The key {path} stays locked: the passphrase is missing or wrong."
 
 
 class StorageError(BarazaError):

@@ -39,6 +39,17 @@ class Limits:
     part_sentences: int = 16  # of one text, before its reader sees more of it
     beam: int = 8
 
+    # Text generation
+    answer_tokens: int = 1_024  # of one answer, whatever is asked for
+    prompt_chunk: int = 128  # tokens of a prompt read at once: it can be cancelled in between, as fast as all at once
+    loop_period: int = 64  # tokens: a passage so long or shorter
+    loop_times: int = 3  # that comes so many times in a row
+    loop_tokens: int = 48  # and makes up so many tokens ends an answer
+
+    # Embedding: what a pack may ask for
+    embedding_tokens: int = 1_024  # of one text: the memory of attention grows with their square
+    embedding_dimensions: int = 4_096
+
     # Packs
     manifest_bytes: int = 256 * 1024
     pack_files: int = 2_000

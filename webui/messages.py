@@ -22,6 +22,10 @@ WORDS = {
     "text_too_long": lazy_gettext(
         "The text has %(length)s characters; %(most)s is the most. Shorten it, or send it in parts."
     ),
+    "prompt_too_long": lazy_gettext(
+        "The text is too long for the model: it counts %(length)s parts of words, and %(most)s is the most. "
+        "Leave out a passage of about %(remove)s parts, two or three to a word."
+    ),
     "not_utf8": lazy_gettext(
         "The box cannot read these letters: the text is not valid UTF-8. Type it again, or save it as UTF-8."
     ),
@@ -53,6 +57,12 @@ WORDS = {
     ),
     "pack_archive": lazy_gettext("The file %(archive)s is not a pack that the box can use."),
     "pack_not_installed": lazy_gettext("The pack %(pack)s is not on the box."),
+    "pack_published": lazy_gettext(
+        "The pack %(pack)s is published already, with other content. Its maker must raise its version."
+    ),
+    "repository": lazy_gettext("The collection of packs in %(path)s cannot be used. Tell whoever made it."),
+    "keys": lazy_gettext("The keys for signing packs cannot be used. Tell the keeper of the box."),
+    "keys_locked": lazy_gettext("The keys for signing packs are locked. The passphrase is missing or wrong."),
     "storage": lazy_gettext("The box could not save this. Try again; if it happens again, tell the keeper."),
     "documents_set_aside": lazy_gettext(
         "The documents saved before could not be read. They are not deleted: the keeper finds them in %(path)s."

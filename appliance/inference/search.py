@@ -1,4 +1,9 @@
-"""Greedy and beam search over a batch of sentences."""
+"""Greedy and beam search over a batch of sentences, with a guard against going round in circles.
+
+A model that has lost the thread says the same again and again. Where the last tokens of a hypothesis are one group
+that stands as often in a row as the guard lets it, the token that would complete it once more cannot be written. How
+often that is comes from the source: a text that repeats itself may be translated so.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,9 @@ import numpy as np
 
 from appliance.errors import CancelledError
 from appliance.inference.seq2seq import Decoding, Floats, Ints
+
+LONGEST_GROUP = 16  # tokens of a group that is watched for standing in a row
+LEAST_REPEATS = 4  # a group may stand in a row so often, whatever the source does
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,7 @@ class Hypothesis:
     tokens: list[int]
     score: float  # sum of log-probabilities, natural
     row: int = 0  # in the step just made
+    held: bool = False  # the guard kept the likeliest token from being written
 
     def normalised(self) -> float:
         """Score a token, the end counted, so that short and long ones compare (length penalty 1)."""
@@ -39,11 +48,13 @@ class Sentence:
 
     number: int
     limit: int
+    repeats: int  # how often a group of tokens may stand in a row; 0: no guard
     live: list[Hypothesis] = field(default_factory=lambda: [Hypothesis([], 0.0)])
     ended: list[Hypothesis] = field(default_factory=list)
 
-    def best(self) -> list[int]:
-        return max(self.ended or self.live, key=Hypothesis.normalised).tokens
+    def ranked(self) -> list[Hypothesis]:
+        """The hypotheses that ended, best first."""
+        return sorted(self.ended, key=Hypothesis.normalised, reverse=True)
 
     def is_done(self) -> bool:
         if not self.live:
@@ -59,17 +70,22 @@ def search(
     vocabulary: Vocabulary,
     beam: int,
     cancelled: Callable[[], bool],
-    on_done: Callable[[int, list[int]], None],
+    on_done: Callable[[int, list[Hypothesis]], None],
+    repeats: Sequence[int] | None = None,
 ) -> None:
-    """Decode every sentence of a batch; `on_done(number, tokens)` as each is finished.
+    """Decode every sentence of a batch; `on_done(number, hypotheses)` as each is finished, the best first.
 
-    `limits` is the most target tokens of each sentence, `beam` the number of hypotheses (1: greedy).
+    `limits` is the most target tokens of each sentence, `beam` the number of hypotheses (1: greedy), `repeats` how
+    often a group of tokens may stand in a row in each sentence (none given: as often as the model likes).
     Finished sentences leave the batch, so that short ones do not wait for long ones.
 
     Raises:
         CancelledError: `cancelled()` was true between two steps.
     """
-    open_sentences = [Sentence(number, limit) for number, limit in enumerate(limits)]
+    guards = repeats or [0] * len(limits)
+    open_sentences = [
+        Sentence(number, limit, most) for number, (limit, most) in enumerate(zip(limits, guards, strict=True))
+    ]
     tokens = np.full(len(limits), vocabulary.start, np.int64)
     past_rows = np.arange(len(limits), dtype=np.int64)
     source_rows = past_rows
@@ -80,14 +96,49 @@ def search(
             raise CancelledError
         logits = decoding.step(tokens, past_rows, source_rows)
         logits[:, vocabulary.forbidden] = -np.inf
+        _guard(open_sentences, logits)
         if beam == 1:
             _advance_greedily(open_sentences, logits, vocabulary)
         else:
             _advance_beams(open_sentences, logits, vocabulary, beam)
         for sentence in [each for each in open_sentences if each.is_done()]:
-            on_done(sentence.number, sentence.best())
+            on_done(sentence.number, sentence.ranked())
             open_sentences.remove(sentence)
         tokens, past_rows, source_rows = _next_rows(open_sentences)
+
+
+def repeats_of(tokens: Sequence[int]) -> int:
+    """How often a group of at most LONGEST_GROUP tokens stands in a row in `tokens`; 1 if none is repeated."""
+    most = 1
+    for size in range(1, min(LONGEST_GROUP, len(tokens) // 2) + 1):
+        run = 0
+        for here, before in zip(tokens[size:], tokens, strict=False):
+            run = run + 1 if here == before else 0
+            most = max(most, 1 + run // size)
+    return most
+
+
+def _guard(sentences: list[Sentence], logits: Floats) -> None:
+    """Make tokens that would go round once more too often impossible, in the rows of `sentences` that are there."""
+    for sentence in sentences:
+        for hypothesis in sentence.live if sentence.repeats else ():
+            stopped = _once_more(hypothesis.tokens, sentence.repeats)
+            if stopped:
+                scores = logits[hypothesis.row]
+                hypothesis.held = hypothesis.held or int(scores.argmax()) in stopped
+                scores[stopped] = -np.inf
+
+
+def _once_more(tokens: list[int], most: int) -> list[int]:
+    """The tokens that would make the last group stand in a row more than `most` times; `most` is above 1."""
+    found = []
+    for size in range(1, LONGEST_GROUP + 1):
+        if len(tokens) < (most + 1) * size - 1:
+            break
+        tail = most * size - 1  # tokens that must equal those one group before them
+        if tokens[-tail:] == tokens[-tail - size : -size]:
+            found.append(tokens[-size])
+    return found
 
 
 def _advance_greedily(sentences: list[Sentence], logits: Floats, vocabulary: Vocabulary) -> None:
@@ -119,9 +170,9 @@ def _advance_beams(sentences: list[Sentence], logits: Floats, vocabulary: Vocabu
         live: list[Hypothesis] = []
         for score, hypothesis, token in extended[: 2 * beam]:
             if token == vocabulary.end:
-                sentence.ended.append(Hypothesis(hypothesis.tokens, score))
+                sentence.ended.append(Hypothesis(hypothesis.tokens, score, held=hypothesis.held))
             elif len(live) < beam:
-                live.append(Hypothesis([*hypothesis.tokens, token], score, hypothesis.row))
+                live.append(Hypothesis([*hypothesis.tokens, token], score, hypothesis.row, hypothesis.held))
         sentence.live = live
         if live and len(live[0].tokens) >= sentence.limit:
             # They compete as they are, as in transformers: an end nobody would write is worse than a cut.

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
-import sentencepiece as spm
 
 from appliance.errors import EngineError, UnknownLanguagePairError
-from appliance.inference.search import Vocabulary, search
+from appliance.inference.pieces import open_pieces
+from appliance.inference.search import LEAST_REPEATS, Hypothesis, Vocabulary, repeats_of, search
 from appliance.inference.seq2seq import Seq2Seq
 from appliance.limits import LIMITS, Limits
+from appliance.packs.manifest import Way
 from appliance.packs.store import InstalledPack
 
 
 @dataclass(frozen=True)
+class Steering:
+    """How a direction is told to the model: the ids before a source and at the beginning of a target, if there are."""
+
+    tag: tuple[int, ...]
+    first: int | None
+
+
+@dataclass(frozen=True)
 class Translated:
-    """One sentence. `cut` says that the source was too long for the model and its end was left out."""
+    """One sentence.
+
+    `cut`: the source was too long for the model and its end was left out; `held`: the model went round in circles, and
+    was kept from it.
+    """
 
     text: str
     cut: bool = False
+    held: bool = False
 
 
 def never() -> bool:
@@ -39,7 +54,7 @@ class Translator:
         """Open `pack`.
 
         Raises:
-            EngineError: a graph or the SentencePiece model cannot be used, or they do not fit together.
+            EngineError: a graph, a SentencePiece model or the vocabulary cannot be used, or they do not fit together.
         """
         settings = pack.manifest.translation
         if settings is None:
@@ -47,22 +62,21 @@ class Translator:
         self.pack = pack
         self._limits = limits
         self._graphs = Seq2Seq(pack.path / settings.encoder, pack.path / settings.decoder, pack.name, threads)
-        try:
-            self._pieces = spm.SentencePieceProcessor(model_file=str(pack.path / settings.tokenizer))
-        except (OSError, RuntimeError) as error:
-            raise EngineError(pack=pack.name, reason=f"{settings.tokenizer}: {error}") from error
-        self._tags = {(way.source, way.target): self._tag_id(way.tag) for way in settings.directions}
-        control = (piece for piece in range(self._pieces.get_piece_size()) if self._pieces.is_control(piece))
-        end, unknown = self._pieces.eos_id(), self._pieces.unk_id()
+        self._pieces = open_pieces(pack, settings)
+        self._ways = {(way.source, way.target): self._steering(way) for way in settings.directions}
+        end = self._pieces.end
         self._vocabulary = Vocabulary(
-            start=self._pieces.pad_id(),
+            start=self._id_of(settings.start) if settings.start else self._pieces.padding,
             end=end,
-            forbidden=tuple(sorted({*control, unknown} - {end})),
+            forbidden=tuple(sorted(self._pieces.never_written - {end})),
         )
+        places = settings.positions or max(limits.source_pieces, limits.target_pieces + 2)
+        self._source_pieces = min(limits.source_pieces, places)
+        self._target_pieces = min(limits.target_pieces, places - 2)  # the start and a first piece take places too
 
     @property
     def directions(self) -> frozenset[tuple[str, str]]:
-        return frozenset(self._tags)
+        return frozenset(self._ways)
 
     def translate(
         self,
@@ -73,34 +87,49 @@ class Translator:
         beam: int = 1,
         cancelled: Callable[[], bool] = never,
         on_done: Callable[[int, Translated], None] = ignore,
+        accept: Callable[[str, str], bool] | None = None,
     ) -> list[Translated]:
         """Translate each of `sentences`; a blank one stays as it is.
 
         `cancelled` is asked before every step; `on_done(number, sentence)` is called as each is ready,
-        short ones first.
+        short ones first. `accept(sentence, translation)` chooses among what the search found anyway: the best
+        translation that it accepts is taken, else the best.
 
         Raises:
             UnknownLanguagePairError: the pack does not translate `source` to `target`.
             CancelledError: `cancelled()` was true.
         """
-        encoded = [self._encode(sentence, source, target) for sentence in sentences]
+        way = self._way(source, target)
+        encoded = [self._encode(sentence, way) for sentence in sentences]
         results = [Translated(sentence) for sentence in sentences]
 
-        def finish(number: int, tokens: list[int]) -> None:
-            results[number] = Translated(self._pieces.decode(tokens), len(encoded[number]) > self._limits.source_pieces)
+        def finish(number: int, hypotheses: list[Hypothesis]) -> None:
+            cut = len(encoded[number]) > self._source_pieces
+            found = (Translated(self._pieces.decode(each.tokens), cut, each.held) for each in hypotheses)
+            results[number] = next(found) if accept is None else _first(found, sentences[number], accept)
             on_done(number, results[number])
 
-        for numbers in self._batches(encoded):
+        for numbers in self._batches(encoded, blank=len(way.tag) + 1):
             shortened = [self._shorten(encoded[number]) for number in numbers]
-            self._search(shortened, beam, cancelled, lambda row, tokens, of=numbers: finish(of[row], tokens))  # type: ignore[misc]
+            self._search(
+                shortened,
+                way.first,
+                beam,
+                cancelled,
+                lambda row, hypotheses, of=numbers: finish(of[row], hypotheses),  # type: ignore[misc]
+                guarded=True,
+            )
         return results
 
-    def _batches(self, encoded: list[list[int]]) -> Iterator[list[int]]:
-        """Numbers of sentences that share a batch: of like length, as padding is work for nothing; no blank ones."""
-        order = sorted((n for n, ids in enumerate(encoded) if len(ids) > 2), key=lambda n: len(encoded[n]))
+    def _batches(self, encoded: list[list[int]], blank: int = 2) -> Iterator[list[int]]:
+        """Numbers of sentences that share a batch: of like length, as padding is work for nothing.
+
+        Blank sentences, of `blank` ids or fewer, are in none.
+        """
+        order = sorted((n for n, ids in enumerate(encoded) if len(ids) > blank), key=lambda n: len(encoded[n]))
         batch: list[int] = []
         for number in order:
-            pieces = min(len(encoded[number]), self._limits.source_pieces) * (len(batch) + 1)
+            pieces = min(len(encoded[number]), self._source_pieces) * (len(batch) + 1)
             if batch and (len(batch) >= self._limits.batch_sentences or pieces > self._limits.batch_pieces):
                 yield batch
                 batch = []
@@ -108,50 +137,81 @@ class Translator:
         if batch:
             yield batch
 
-    def decode_ids(self, sources: Sequence[Sequence[int]], limit: int, beam: int = 1) -> list[list[int]]:
-        """Target ids for source ids (tag and end included), at most `limit` each: what tests compare."""
+    def decode_ids(
+        self, sources: Sequence[Sequence[int]], limit: int, beam: int = 1, first: str = ""
+    ) -> list[list[int]]:
+        """Target ids for source ids (tag and end included), at most `limit` each, unguarded: what tests compare.
+
+        The piece `first`, with which the targets are made to begin, is not among them.
+        """
         found: dict[int, list[int]] = {}
-        self._search([list(ids) for ids in sources], beam, never, found.__setitem__, limit)
+        begin = self._id_of(first) if first else None
+
+        def keep(number: int, hypotheses: list[Hypothesis]) -> None:
+            found[number] = hypotheses[0].tokens
+
+        self._search([list(ids) for ids in sources], begin, beam, never, keep, limit)
         return [found[number] for number in range(len(sources))]
 
     def encode(self, sentence: str, source: str, target: str) -> list[int]:
-        """The ids the model is given for `sentence`: tag, pieces, end."""
-        return self._encode(sentence, source, target)
+        """The ids the model is given for `sentence`: tag if there is one, pieces, end."""
+        return self._encode(sentence, self._way(source, target))
 
     def _search(
         self,
         sources: list[list[int]],
+        first: int | None,
         beam: int,
         cancelled: Callable[[], bool],
-        on_done: Callable[[int, list[int]], None],
+        on_done: Callable[[int, list[Hypothesis]], None],
         limit: int | None = None,
+        guarded: bool = False,
     ) -> None:
         longest = max(map(len, sources))
-        ids = np.full((len(sources), longest), self._vocabulary.start, np.int64)
+        ids = np.full((len(sources), longest), self._pieces.padding, np.int64)
         mask = np.zeros_like(ids)
         for row, source in enumerate(sources):
             ids[row, : len(source)] = source
             mask[row, : len(source)] = 1
         limits = [limit or self._target_limit(len(source)) for source in sources]
         decoding = self._graphs.start(self._graphs.encode(ids, mask), mask)
-        search(decoding, limits, self._vocabulary, min(beam, self._limits.beam), cancelled, on_done)
+        vocabulary = self._vocabulary
+        if first is not None:
+            # What the model makes of its start is not asked: the target is told how to begin, and goes on from there.
+            rows = np.arange(len(sources), dtype=np.int64)
+            decoding.step(np.full(len(sources), vocabulary.start, np.int64), rows, rows)
+            vocabulary = replace(vocabulary, start=first)
+        repeats = [max(LEAST_REPEATS, repeats_of(source)) for source in sources] if guarded else None
+        search(decoding, limits, vocabulary, min(beam, self._limits.beam), cancelled, on_done, repeats)
 
     def _target_limit(self, pieces: int) -> int:
-        return min(self._limits.target_pieces, int(pieces * self._limits.target_growth) + self._limits.target_slack)
+        return min(self._target_pieces, int(pieces * self._limits.target_growth) + self._limits.target_slack)
 
-    def _encode(self, sentence: str, source: str, target: str) -> list[int]:
-        tag = self._tags.get((source, target))
-        if tag is None:
-            installed = ", ".join(f"{one}→{other}" for one, other in sorted(self._tags))
+    def _way(self, source: str, target: str) -> Steering:
+        way = self._ways.get((source, target))
+        if way is None:
+            installed = ", ".join(f"{one}→{other}" for one, other in sorted(self._ways))
             raise UnknownLanguagePairError(source=source, target=target, installed=installed)
-        return [tag, *self._pieces.encode(sentence), self._vocabulary.end]
+        return way
+
+    def _encode(self, sentence: str, way: Steering) -> list[int]:
+        return [*way.tag, *self._pieces.encode(sentence), self._vocabulary.end]
 
     def _shorten(self, ids: list[int]) -> list[int]:
-        most = self._limits.source_pieces
+        most = self._source_pieces
         return ids if len(ids) <= most else [*ids[: most - 1], ids[-1]]
 
-    def _tag_id(self, tag: str) -> int:
-        piece: int = self._pieces.piece_to_id(tag)
-        if piece == self._pieces.unk_id():
-            raise EngineError(pack=self.pack.name, reason=f"its vocabulary has no tag {tag}")
-        return piece
+    def _steering(self, way: Way) -> Steering:
+        return Steering((self._id_of(way.tag),) if way.tag else (), self._id_of(way.first) if way.first else None)
+
+    def _id_of(self, piece: str) -> int:
+        found = self._pieces.id_of(piece)
+        if found is None:
+            raise EngineError(pack=self.pack.name, reason=f"its vocabulary has no tag {piece}")
+        return found
+
+
+def _first(found: Iterator[Translated], sentence: str, accept: Callable[[str, str], bool]) -> Translated:
+    """The first of `found` that `accept` takes for `sentence`, else the first of all."""
+    best = next(found)
+    return next((each for each in chain([best], found) if accept(sentence, each.text)), best)

@@ -13,11 +13,16 @@ from appliance.errors import PackManifestError
 from appliance.limits import LIMITS, Limits
 
 KINDS = ("translation", "text-generation", "embedding", "knowledge", "speech", "interface")
+POOLINGS = ("mean", "cls")  # how the vectors of a text's tokens become one
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 VERSION = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})")
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+TOKEN = re.compile(r".{1,200}", re.DOTALL)
+MESSAGE = re.compile(r"(?:(?!\{text\}).){0,1000}\{text\}(?:(?!\{text\}).){0,1000}", re.DOTALL)  # with one blank
 MANIFEST = "pack.toml"
+LONGEST_MODEL = 1_000_000  # tokens: a bound for what a manifest may say, far above every model
+BLANK = "{text}"  # where a message goes in the form of a chat
 SELFTEST_ARROW = " ⇒ "  # between a sentence and what the pack made of it, in a line of [selftest]
 
 
@@ -51,18 +56,75 @@ class Origin:
 
 @dataclass(frozen=True)
 class Way:
+    """A direction: `tag` is the piece before the source, `first` the one a target is made to begin with; "": none."""
+
     source: str
     target: str
     tag: str
+    first: str = ""
 
 
 @dataclass(frozen=True)
 class TranslationSettings:
+    """The files of a translation model and what steers it.
+
+    `vocabulary` is a JSON file, piece → id, of a model whose ids are not SentencePiece's own; `target_tokenizer` a
+    second SentencePiece model that only writes. `start` is the piece a decoder begins with (the padding if empty),
+    `positions` the most tokens of a sentence that the model has places for (0: not said).
+    """
+
     encoder: str
     decoder: str
     tokenizer: str
     directions: tuple[Way, ...]
     words: dict[str, str] = field(default_factory=dict)  # language → file of its words, frequent ones first
+    target_tokenizer: str = ""
+    vocabulary: str = ""
+    start: str = ""
+    positions: int = 0
+
+
+@dataclass(frozen=True)
+class ChatForm:
+    """How a conversation is written down for a model: each kind of message with BLANK where its text goes.
+
+    `begin` is what the assistant's answer follows; `opening` stands first where no system message does.
+    """
+
+    system: str
+    user: str
+    assistant: str
+    begin: str
+    opening: str = ""
+
+    def of(self, role: str) -> str:
+        """The form of a message by `role`: system, user or assistant."""
+        return {"system": self.system, "user": self.user, "assistant": self.assistant}[role]
+
+
+@dataclass(frozen=True)
+class GenerationSettings:
+    """`context`: tokens, prompt and answer together; `ends`: tokens that end an answer; `data`: the graph's weights."""
+
+    graph: str
+    tokenizer: str
+    context: int
+    ends: tuple[str, ...]
+    chat: ChatForm
+    data: str = ""
+
+
+@dataclass(frozen=True)
+class EmbeddingSettings:
+    """`most_tokens` of one text, its frame included; `query` and `passage` are put before texts of either use."""
+
+    graph: str
+    tokenizer: str
+    pooling: str  # one of POOLINGS
+    dimensions: int
+    most_tokens: int
+    query: str = ""
+    passage: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +143,10 @@ class Manifest:
     origins: tuple[Origin, ...] = ()
     figures: tuple[Figure, ...] = ()
     translation: TranslationSettings | None = None
+    generation: GenerationSettings | None = None
+    embedding: EmbeddingSettings | None = None
     selftest: dict[str, str] = field(default_factory=dict)
+    card: str = ""  # a file in Markdown: what the model is for, what it gets wrong, where it comes from
 
     @property
     def size(self) -> int:
@@ -156,8 +221,18 @@ def _manifest(fields: _Fields, limits: Limits) -> Manifest:
         ),
         figures=tuple(_figure(row) for row in fields.rows("figures")),
         translation=_translation(fields.table("translation"), names) if kind == "translation" else None,
+        generation=_generation(fields.table("text-generation"), names) if kind == "text-generation" else None,
+        embedding=_embedding(fields.table("embedding"), names, limits) if kind == "embedding" else None,
         selftest=fields.table("selftest").text_items() if fields.has("selftest") else {},
+        card=_card(fields, names),
     )
+
+
+def _card(fields: _Fields, names: set[str]) -> str:
+    card = fields.path("card") if fields.has("card") else ""
+    if card and card not in names:
+        raise fields.wrong(f"its card is {card}, which it does not list under files")
+    return card
 
 
 def _figure(row: _Fields) -> Figure:
@@ -176,16 +251,74 @@ def _translation(fields: _Fields, names: set[str]) -> TranslationSettings:
         decoder=fields.path("decoder"),
         tokenizer=fields.path("tokenizer"),
         directions=tuple(
-            Way(row.text("source", LANGUAGE), row.text("target", LANGUAGE), row.text("tag"))
+            Way(
+                row.text("source", LANGUAGE),
+                row.text("target", LANGUAGE),
+                row.text("tag"),
+                row.text("first", default=""),
+            )
             for row in fields.rows("directions")
         ),
         words=fields.table("words").path_items() if fields.has("words") else {},
+        target_tokenizer=fields.path("target_tokenizer") if fields.has("target_tokenizer") else "",
+        vocabulary=fields.path("vocabulary") if fields.has("vocabulary") else "",
+        start=fields.text("start", default=""),
+        positions=fields.number("positions", LONGEST_MODEL) if fields.has("positions") else 0,
     )
-    unlisted = {settings.encoder, settings.decoder, settings.tokenizer, *settings.words.values()} - names
+    used = {settings.encoder, settings.decoder, settings.tokenizer, *settings.words.values()}
+    used |= {settings.target_tokenizer, settings.vocabulary} - {""}
+    unlisted = used - names
     if unlisted:
         raise fields.wrong(f"it uses {', '.join(sorted(unlisted))}, which it does not list under files")
+    if settings.target_tokenizer and not settings.vocabulary:
+        raise fields.wrong("it has a target_tokenizer but no vocabulary, so its ids mean nothing")
     if not settings.directions:
         raise fields.wrong("it has no direction of translation")
+    return settings
+
+
+def _generation(fields: _Fields, names: set[str]) -> GenerationSettings:
+    settings = GenerationSettings(
+        graph=fields.path("graph"),
+        tokenizer=fields.path("tokenizer"),
+        context=fields.number("context", LONGEST_MODEL),
+        ends=fields.texts("ends", TOKEN),
+        chat=_chat(fields.table("chat")),
+        data=fields.path("data") if fields.has("data") else "",
+    )
+    unlisted = ({settings.graph, settings.tokenizer, settings.data} - {""}) - names
+    if unlisted:
+        raise fields.wrong(f"it uses {', '.join(sorted(unlisted))}, which it does not list under files")
+    if settings.context < 1 or not settings.ends:
+        raise fields.wrong("it has no room for a token, or no token that ends an answer")
+    return settings
+
+
+def _chat(fields: _Fields) -> ChatForm:
+    return ChatForm(
+        system=fields.text("system", MESSAGE),
+        user=fields.text("user", MESSAGE),
+        assistant=fields.text("assistant", MESSAGE),
+        begin=fields.text("begin", default=""),
+        opening=fields.text("opening", default=""),
+    )
+
+
+def _embedding(fields: _Fields, names: set[str], limits: Limits) -> EmbeddingSettings:
+    settings = EmbeddingSettings(
+        graph=fields.path("graph"),
+        tokenizer=fields.path("tokenizer"),
+        pooling=fields.choice("pooling", POOLINGS),
+        dimensions=fields.number("dimensions", limits.embedding_dimensions),
+        most_tokens=fields.number("most_tokens", limits.embedding_tokens),
+        query=fields.text("query", default=""),
+        passage=fields.text("passage", default=""),
+    )
+    unlisted = {settings.graph, settings.tokenizer} - names
+    if unlisted:
+        raise fields.wrong(f"it uses {', '.join(sorted(unlisted))}, which it does not list under files")
+    if settings.dimensions < 1 or settings.most_tokens < 3:
+        raise fields.wrong("its vectors have no dimension, or it has no room for a token between begin and end")
     return settings
 
 

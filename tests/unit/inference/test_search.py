@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from appliance.inference.search import Vocabulary, search
+from appliance.inference.search import Hypothesis, Vocabulary, repeats_of, search
 from appliance.inference.seq2seq import Floats, Ints
 
 END, A, B, C, NEVER = 0, 1, 2, 3, 4
@@ -36,10 +36,20 @@ class Table:
         )
 
 
-def run(table: dict[tuple[int, ...], list[float]], limits: list[int], beam: int) -> tuple[dict[int, list[int]], Table]:
+def run(
+    table: dict[tuple[int, ...], list[float]], limits: list[int], beam: int, repeats: list[int] | None = None
+) -> tuple[dict[int, list[int]], Table]:
+    """The tokens of the best hypothesis of each sentence."""
+    found, decoder = run_all(table, limits, beam, repeats)
+    return {number: hypotheses[0].tokens for number, hypotheses in found.items()}, decoder
+
+
+def run_all(
+    table: dict[tuple[int, ...], list[float]], limits: list[int], beam: int, repeats: list[int] | None = None
+) -> tuple[dict[int, list[Hypothesis]], Table]:
     decoder = Table(table)
-    found: dict[int, list[int]] = {}
-    search(decoder, limits, VOCABULARY, beam, lambda: False, found.__setitem__)  # type: ignore[arg-type]
+    found: dict[int, list[Hypothesis]] = {}
+    search(decoder, limits, VOCABULARY, beam, lambda: False, found.__setitem__, repeats)  # type: ignore[arg-type]
     return found, decoder
 
 
@@ -82,3 +92,67 @@ def test_finished_sentences_leave_the_batch() -> None:
     found, decoder = run(table, [9, 1], 1)
     assert found == {0: [A, A], 1: [A]}
     assert decoder.sizes == [2, 1, 1]
+
+
+def test_the_other_hypotheses_that_ended_are_given_from_better_to_worse() -> None:
+    found, _ = run_all(GARDEN_PATH, [5], 3)
+    scores = [each.normalised() for each in found[0]]
+    assert len(scores) > 1
+    assert scores == sorted(scores, reverse=True)
+
+
+class Circle(Table):
+    """A model that says a group of tokens again and again, and thinks of its end only a little."""
+
+    def __init__(self, group: tuple[int, ...]) -> None:
+        super().__init__({})
+        self.group = group
+
+    def step(self, tokens: Ints, past_rows: Ints, source_rows: Ints) -> Floats:
+        super().step(tokens, past_rows, source_rows)
+        scores = np.full((len(tokens), 5), 0.01, np.float32)
+        for row, written in enumerate(self.rows):
+            scores[row, self.group[len(written) % len(self.group)]] = 0.9
+            scores[row, END] = 0.05
+        return np.log(scores)
+
+
+def circle(group: tuple[int, ...], beam: int, repeats: int, limit: int = 40) -> Hypothesis:
+    found: dict[int, list[Hypothesis]] = {}
+    search(Circle(group), [limit], VOCABULARY, beam, lambda: False, found.__setitem__, [repeats])  # type: ignore[arg-type]
+    return found[0][0]
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+@pytest.mark.parametrize("group", [(A,), (A, B), (A, B, A, C)])
+def test_a_group_of_tokens_does_not_stand_in_a_row_more_often_than_it_may(group: tuple[int, ...], beam: int) -> None:
+    best = circle(group, beam, repeats=3)
+    assert best.held
+    assert repeats_of(best.tokens) <= 3
+    assert len(best.tokens) <= 3 * len(group) + len(group)
+
+
+def test_without_a_guard_the_same_model_goes_on_to_its_limit() -> None:
+    best = circle((A, B), 1, repeats=0)
+    assert (len(best.tokens), best.held) == (40, False)
+
+
+def test_a_guard_that_is_never_needed_changes_nothing() -> None:
+    found, _ = run_all(GARDEN_PATH, [5], 2, [4])
+    assert (found[0][0].tokens, found[0][0].held) == ([B], False)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "times"),
+    [
+        ([], 1),
+        ([A], 1),
+        ([A, B, C], 1),
+        ([A, A], 2),
+        ([A, B, A, B, A], 2),
+        ([C, *[A, B] * 5, C], 5),
+        ([A, B] * 400, 400),
+    ],
+)
+def test_how_often_a_source_repeats_itself(tokens: list[int], times: int) -> None:
+    assert repeats_of(tokens) == times

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,17 @@ def test_batches_hold_sentences_of_like_length_and_are_bounded(tiny: Translator)
     for batch in batches:
         assert len(batch) <= 3
         assert len(batch) == 1 or len(batch) * min(30, max(lengths[number] for number in batch)) <= 40
+
+
+@pytest.mark.parametrize("way", [("en", "es"), ("es", "en")], ids="-".join)
+def test_the_guard_changes_nothing_in_ordinary_sentences(starter: InstalledPack, way: tuple[str, str]) -> None:
+    translator = Translator(starter, 1)
+    english = "The water is clean. We need 1000000 bags. No, no, no! He said that he had had it. Very, very, very good."
+    spanish = "El agua está limpia. Hay 1000000 sacos. ¡No, no, no! Dijo que lo había tenido. Muy, muy, muy bueno."
+    sentences = re.findall(r"[^.!]+[.!]", english if way[0] == "en" else spanish)
+    sources = [translator.encode(sentence.strip(), *way) for sentence in sentences]
+    limits = [translator._target_limit(len(source)) for source in sources]
+    unguarded = [translator.decode_ids([source], limit, 4)[0] for source, limit in zip(sources, limits, strict=True)]
+    guarded = translator.translate([sentence.strip() for sentence in sentences], *way, beam=4)
+    assert [each.text for each in guarded] == [translator._pieces.decode(tokens) for tokens in unguarded]
+    assert not any(each.held for each in guarded)

@@ -79,3 +79,42 @@ def test_too_many_files_or_bytes_are_refused(tiny_pack: Path) -> None:
     for limits in (Limits(pack_files=2), Limits(pack_bytes=1000)):
         with pytest.raises(PackManifestError):
             read_manifest(tiny_pack, limits)
+
+
+CARD = '\n[[files]]\npath = "card.md"\nsize = 1\nsha256 = "' + "0" * 64 + '"\n'
+
+
+def test_a_card_is_named_and_listed(tiny_pack: Path) -> None:
+    named = text_of(tiny_pack).replace("\n[translation]", 'card = "card.md"\n[translation]', 1)
+    assert parse_manifest((named + CARD).encode(), "tiny").card == "card.md"
+    with pytest.raises(PackManifestError, match=r"card\.md"):
+        parse_manifest(named.encode(), "tiny")
+    with pytest.raises(PackManifestError, match="card"):
+        parse_manifest(named.replace("card.md", "../card.md").encode(), "tiny")
+
+
+def test_a_model_with_a_vocabulary_of_its_own_says_how_it_is_steered(tiny_pack: Path) -> None:
+    own = 'vocabulary = "words.en.txt"\ntarget_tokenizer = "spm.model"\nstart = "</s>"\npositions = 512\n'
+    text = text_of(tiny_pack).replace('tokenizer = "spm.model"\n', 'tokenizer = "spm.model"\n' + own, 1)
+    text = text.replace('tag = ">>spa<<"\n', 'tag = "eng_Latn"\nfirst = "spa_Latn"\n', 1)
+    settings = parse_manifest(text.encode(), "tiny").translation
+    assert settings is not None
+    assert (settings.vocabulary, settings.target_tokenizer) == ("words.en.txt", "spm.model")
+    assert (settings.start, settings.positions) == ("</s>", 512)
+    assert [way.first for way in settings.directions] == ["spa_Latn", ""]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('vocabulary = "vocab.json"', r"vocab\.json"),
+        ('vocabulary = "../vocab.json"', "vocabulary"),
+        ('target_tokenizer = "spm.model"', "no vocabulary"),
+        ("positions = -1", "positions"),
+        ("start = 7", "start"),
+    ],
+)
+def test_a_wrong_setting_of_a_vocabulary_is_said(tiny_pack: Path, line: str, reason: str) -> None:
+    text = text_of(tiny_pack).replace('tokenizer = "spm.model"\n', f'tokenizer = "spm.model"\n{line}\n', 1)
+    with pytest.raises(PackManifestError, match=reason):
+        parse_manifest(text.encode(), "tiny")

@@ -1,0 +1,188 @@
+"""A text-generation pack, opened: messages in, an answer out, piece by piece."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from appliance.errors import CancelledError, EmptyTextError, EngineError, PromptTooLongError
+from appliance.inference.causal import CausalGraph, Decoding, Floats
+from appliance.inference.chat import Message, write_chat
+from appliance.inference.endings import LoopGuard, StopStrings
+from appliance.inference.sampling import GREEDY, Chooser, Sampling
+from appliance.inference.tokenizer import TextStream, open_tokenizer
+from appliance.limits import LIMITS, Limits
+from appliance.packs.store import InstalledPack
+
+Reason = Literal["end", "stop", "length", "loop"]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """An answer. `reason` it ends: the model ended it, a stop string came, `most_tokens` were written, or it looped.
+
+    `tokens` are those written, with the ones of a stop string, without the one that ends an answer.
+    """
+
+    text: str
+    tokens: tuple[int, ...]
+    reason: Reason
+
+
+def never() -> bool:
+    """The work is never cancelled."""
+    return False
+
+
+def ignore(_text: str) -> None:
+    """Nobody reads along."""
+
+
+class TextGenerator:
+    """Writes answers with the model of one pack; safe to share between threads."""
+
+    def __init__(self, pack: InstalledPack, threads: int, limits: Limits = LIMITS) -> None:
+        """Open `pack`.
+
+        Raises:
+            EngineError: the graph or the tokenizer cannot be used, or they do not fit together.
+        """
+        settings = pack.manifest.generation
+        if settings is None:
+            raise EngineError(pack=pack.name, reason="it is not a text-generation pack")
+        self.pack = pack
+        self._settings = settings
+        self._limits = limits
+        self._tokenizer = open_tokenizer(pack.path / settings.tokenizer, pack.name)
+        self._graph = CausalGraph(pack.path / settings.graph, pack.name, threads)
+        # A model may have rows for tokens that its tokenizer does not know, but not the other way round.
+        if self._tokenizer.size > self._graph.vocabulary:
+            sizes = f"{self._tokenizer.size} tokens, its graph {self._graph.vocabulary}"
+            raise EngineError(pack=pack.name, reason=f"its tokenizer has {sizes}")
+        self._ends = frozenset(self._end(token) for token in settings.ends)
+
+    @property
+    def context(self) -> int:
+        """The most tokens of a prompt and its answer together."""
+        return self._settings.context
+
+    def generate(
+        self,
+        messages: Sequence[Message],
+        *,
+        most_tokens: int,
+        sampling: Sampling = GREEDY,
+        stops: Sequence[str] = (),
+        cancelled: Callable[[], bool] = never,
+        on_text: Callable[[str], None] = ignore,
+    ) -> Generated:
+        """The assistant's answer to `messages`, of at most `most_tokens` tokens.
+
+        `on_text` is told the text as it comes, whole characters only; the pieces make up the text of the answer. The
+        first of `stops` ends it and is not part of it. `cancelled` is asked before every token and between the
+        chunks of a long prompt.
+
+        Raises:
+            EmptyTextError: there is no message.
+            PromptTooLongError: the prompt leaves no room for `most_tokens` tokens.
+            CancelledError: `cancelled()` was true.
+        """
+        prompt = self.encode(messages)
+        stream, stop, guard = TextStream(self._tokenizer), StopStrings(stops), LoopGuard(self._limits)
+        tokens: list[int] = []
+        pieces: list[str] = []
+
+        def tell(text: str) -> None:
+            if text:
+                pieces.append(text)
+                on_text(text)
+
+        reason: Reason = "length"
+        for token in self._write(prompt, most_tokens, sampling, cancelled):
+            if token in self._ends:
+                reason = "end"
+                break
+            tokens.append(token)
+            tell(stop.add(stream.add(token)))
+            if stop.found:
+                reason = "stop"
+                break
+            if guard.loops(token):
+                reason = "loop"
+                break
+        tell(stop.add(stream.end()))
+        tell(stop.end())
+        return Generated("".join(pieces), tuple(tokens), "stop" if stop.found else reason)
+
+    def encode(self, messages: Sequence[Message]) -> list[int]:
+        """The prompt that asks for the assistant's answer to `messages`, as the pack's form of a chat has it."""
+        parts = write_chat(self._settings.chat, messages)
+        return [
+            token for part in parts for token in self._tokenizer.encode(part.text, special=False, marks=part.is_form)
+        ]
+
+    def encode_text(self, text: str) -> list[int]:
+        """The ids of a text that is no conversation, with no mark of the model in it."""
+        return self._tokenizer.encode(text, special=False)
+
+    def decode_ids(self, prompt: Sequence[int], most_tokens: int, sampling: Sampling = GREEDY) -> list[int]:
+        """The tokens written after `prompt`, with no guard and no end: what tests compare."""
+        return list(self._write(prompt, most_tokens, sampling, never))
+
+    def logits(self, ids: Sequence[int]) -> Floats:
+        """Logits (tokens, vocabulary) after each of `ids`: what tests compare."""
+        self._check(len(ids), 0)
+        decoding = self._graph.start(len(ids))
+        return np.concatenate([decoding.step(chunk, range(len(chunk))) for chunk in self._chunks(ids)])
+
+    def _write(
+        self, prompt: Sequence[int], most_tokens: int, sampling: Sampling, cancelled: Callable[[], bool]
+    ) -> Iterator[int]:
+        if most_tokens < 1:
+            raise ValueError(f"most_tokens is {most_tokens}")
+        most = min(most_tokens, self._limits.answer_tokens)
+        self._check(len(prompt), most)
+        decoding = self._graph.start(len(prompt) + most)
+        chooser = Chooser(sampling, prompt, self._tokenizer.size)
+        logits = self._read(decoding, prompt, cancelled)
+        for written in itertools.count(1):
+            token = chooser.choose(logits)
+            yield token
+            if written >= most:
+                return
+            if cancelled():
+                raise CancelledError
+            logits = decoding.step([token], [0])[0]
+
+    def _read(self, decoding: Decoding, prompt: Sequence[int], cancelled: Callable[[], bool]) -> Floats:
+        """Logits (vocabulary,) after `prompt`."""
+        *firsts, last = self._chunks(prompt)
+        for chunk in firsts:
+            if cancelled():
+                raise CancelledError
+            decoding.step(chunk, [])
+        if cancelled():
+            raise CancelledError
+        logits: Floats = decoding.step(last, [len(last) - 1])[0]
+        return logits
+
+    def _chunks(self, ids: Sequence[int]) -> list[Sequence[int]]:
+        most = self._limits.prompt_chunk
+        return [ids[first : first + most] for first in range(0, len(ids), most)]
+
+    def _check(self, prompt: int, answer: int) -> None:
+        if not prompt:
+            raise EmptyTextError
+        most = self.context - answer
+        if prompt > most:
+            raise PromptTooLongError(length=prompt, most=max(most, 0), remove=prompt - max(most, 0))
+
+    def _end(self, token: str) -> int:
+        number = self._tokenizer.token_id(token)
+        if number is None:
+            raise EngineError(pack=self.pack.name, reason=f"its tokenizer has no token {token}, which ends an answer")
+        return number
