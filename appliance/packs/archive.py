@@ -6,11 +6,13 @@ there and no further, so a lying ZIP directory cannot fill the disk.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -31,28 +33,31 @@ def extract(source: Path, target: Path, limits: Limits = LIMITS, progress: Progr
         PackManifestError: `pack.toml` is wrong.
         DiskFullError: there is no room for the pack and the reserve.
     """
-
-    def wrong(reason: str) -> PackArchiveError:
-        return PackArchiveError(archive=source.name, reason=reason)
-
-    try:
-        with zipfile.ZipFile(source) as archive:
-            members = archive.infolist()
-            if not members or members[0].filename != MANIFEST:
-                raise wrong("its first member is not pack.toml")
-            if len(members) > limits.pack_files + 1:
-                raise wrong(f"it has more than {limits.pack_files} files")
-            with archive.open(members[0]) as stream:
-                raw = stream.read(limits.manifest_bytes + 1)
-            manifest = parse_manifest(raw, source.name, limits)
-            _check_members(members, manifest, wrong)
-            _check_room(target.parent, manifest, limits)
-            _write(archive, manifest, raw, target, progress)
-    except FileNotFoundError:
-        raise wrong("there is no such file") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise wrong(f"it is damaged or cut short ({error})") from error
+    with _opened(source, limits) as (archive, manifest, raw):
+        _check_room(target.parent, manifest, limits)
+        _write(archive, manifest, raw, target, progress)
     return manifest
+
+
+def check(source: Path, limits: Limits = LIMITS, progress: Progress | None = None) -> tuple[Manifest, bytes]:
+    """Read the archive `source` through, writing nothing: its manifest, and the bytes of its `pack.toml`.
+
+    Raises:
+        PackArchiveError, PackManifestError: as for `extract`.
+        PackFileError: a file is not the one that `pack.toml` lists.
+    """
+    with _opened(source, limits) as (archive, manifest, raw):
+        done = _Done(manifest.size, progress)
+        for file in manifest.files:
+            digest = hashlib.sha256()
+            with archive.open(file.path) as stream:
+                while block := stream.read(BLOCK):
+                    digest.update(block)
+                    done.add(len(block))
+            if digest.hexdigest() != file.sha256:
+                reason = "its content is not what pack.toml says (sha256)"
+                raise PackFileError(pack=manifest.name, file=file.path, reason=reason)
+    return manifest, raw
 
 
 def copy_folder(source: Path, target: Path, limits: Limits = LIMITS, progress: Progress | None = None) -> Manifest:
@@ -71,20 +76,62 @@ def copy_folder(source: Path, target: Path, limits: Limits = LIMITS, progress: P
     return manifest
 
 
-def create(folder: Path, target: Path) -> None:
-    """Write the archive of the pack in `folder`: the same bytes each time for the same files."""
+def create(folder: Path, target: Path, progress: Progress | None = None) -> None:
+    """Write the archive of the pack in `folder`: the same bytes each time for the same files.
+
+    Raises:
+        PackManifestError: `pack.toml` is missing or wrong.
+        OSError: a file cannot be read, or `target` cannot be written; nothing is left of it then.
+    """
     manifest = read_manifest(folder)
+    done = _Done(manifest.size, progress)
     partial = target.with_name(f".{target.name}.partial")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name in (MANIFEST, *sorted(file.path for file in manifest.files)):
-            member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            member.compress_type = zipfile.ZIP_DEFLATED
-            member.external_attr = 0o644 << 16
-            with (folder / name).open("rb") as stream, archive.open(member, "w") as out:
-                shutil.copyfileobj(stream, out, BLOCK)
-    with partial.open("rb") as written:
-        os.fsync(written.fileno())
-    partial.replace(target)
+    try:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+            for name in (MANIFEST, *sorted(file.path for file in manifest.files)):
+                _add(archive, folder / name, name, done)
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        partial.replace(target)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _add(archive: zipfile.ZipFile, path: Path, name: str, done: _Done) -> None:
+    member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    member.compress_type = zipfile.ZIP_DEFLATED
+    member.external_attr = 0o644 << 16
+    member.file_size = path.stat().st_size  # known beforehand, so that a file above 2 GiB gets ZIP64's fields
+    with path.open("rb") as stream, archive.open(member, "w") as out:
+        while block := stream.read(BLOCK):
+            out.write(block)
+            done.add(len(block))
+
+
+@contextmanager
+def _opened(source: Path, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, Manifest, bytes]]:
+    """The archive, its manifest and the bytes of that, once the members are those that it lists."""
+
+    def wrong(reason: str) -> PackArchiveError:
+        return PackArchiveError(archive=source.name, reason=reason)
+
+    try:
+        with zipfile.ZipFile(source) as archive:
+            members = archive.infolist()
+            if not members or members[0].filename != MANIFEST:
+                raise wrong("its first member is not pack.toml")
+            if len(members) > limits.pack_files + 1:
+                raise wrong(f"it has more than {limits.pack_files} files")
+            with archive.open(members[0]) as stream:
+                raw = stream.read(limits.manifest_bytes + 1)
+            manifest = parse_manifest(raw, source.name, limits)
+            _check_members(members, manifest, wrong)
+            yield archive, manifest, raw
+    except FileNotFoundError:
+        raise wrong("there is no such file") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise wrong(f"it is damaged or cut short ({error})") from error
 
 
 def _check_members(

@@ -14,10 +14,11 @@ from appliance.errors import DiskFullError, ReadOnlyError, StorageError
 FULL = (errno.ENOSPC, errno.EDQUOT)
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 TEMPORARY = ".tmp"
+NOBODY_ELSE = 0o600
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Make `content` the whole of the file `path`; only the user who runs the box may read it.
+def write_atomically(path: Path, content: bytes, mode: int = NOBODY_ELSE) -> None:
+    """Make `content` the whole of the file `path`; only the user who runs the box may read it, unless `mode` says more.
 
     When this returns, the content survives a power cut. When it raises, `path` holds its old content, whole; only
     if the very last step failed (the folder could not be flushed) may a reader find the new one, whole too.
@@ -31,7 +32,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         descriptor, name = tempfile.mkstemp(prefix=_prefix(path), suffix=TEMPORARY, dir=path.parent)
         temporary = Path(name)
         try:
-            _write_and_flush(descriptor, content)
+            _write_and_flush(descriptor, content, mode)
             temporary.replace(path)
         finally:
             # Gone already if it was renamed. If it cannot be removed, the first error is the one to tell.
@@ -99,9 +100,12 @@ def _prefix(path: Path) -> str:
     return f".{path.name}."
 
 
-def _write_and_flush(descriptor: int, content: bytes) -> None:
+def _write_and_flush(descriptor: int, content: bytes, mode: int) -> None:
     """Write all of `content` to the disk itself, and close `descriptor` whatever happens."""
     try:
+        if mode != NOBODY_ELSE:  # what a temporary file has
+            with suppress(PermissionError):  # FAT knows no modes of files
+                os.fchmod(descriptor, mode)
         rest = memoryview(content)
         while rest:
             # A disk that is nearly full takes a part of what it is given.
