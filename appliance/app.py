@@ -13,10 +13,11 @@ from appliance.advice.service import AdviceService, Answer
 from appliance.config import Config
 from appliance.drafting.kinds import Kind
 from appliance.drafting.service import DraftingService
-from appliance.errors import BarazaError, DocumentsSetAsideError, LanguageNotRecognisedError, UnknownLanguagePairError
+from appliance.errors import BarazaError, DocumentsSetAsideError, LanguageNotRecognisedError, PackNotInstalledError
 from appliance.inference.queue import Context, Job, JobQueue
 from appliance.inference.translator import Translator
 from appliance.limits import LIMITS, Limits
+from appliance.packs.manifest import NAME
 from appliance.packs.store import InstalledPack, PackStore, verify
 from appliance.storage.documents import DOCUMENTS, Document, Documents
 from appliance.storage.lock import FolderLock, lock_folder
@@ -73,6 +74,25 @@ class Appliance:
         """A job that ends in a `Translation`; `source` "" is recognised. Raises as `TranslationService.submit`."""
         return self.translation.submit(owner, text, source, target)
 
+    # Packs
+
+    def pack(self, name: str) -> InstalledPack:
+        """The version of pack `name` in use. Raises PackNotInstalledError."""
+        found = self.packs.find(name) if NAME.fullmatch(name) else None
+        if found is None:
+            raise PackNotInstalledError(pack=name)
+        return found
+
+    def card(self, pack: InstalledPack) -> str:
+        """What `pack` says of itself in Markdown; "" if it has no card that can be read."""
+        if not pack.manifest.card:
+            return ""
+        try:
+            with (pack.path / pack.manifest.card).open("rb") as file:
+                return file.read(self.limits.article_bytes).decode("utf-8", errors="replace")
+        except OSError:
+            return ""
+
     # Advice
 
     def ask(self, question: str, language: str) -> Answer:
@@ -123,9 +143,7 @@ class Appliance:
         """
         document = self.documents.get(document_id)
         way = (document.language, language)
-        if way not in self.translation.directions:
-            installed = ", ".join(f"{one}→{other}" for one, other in self.translation.directions) or "–"
-            raise UnknownLanguagePairError(source=way[0], target=way[1], installed=installed)
+        cost = self.translation.cost(document.text, *way)
 
         def work(context: Context) -> Document:
             def translate(text: str) -> str:
@@ -142,7 +160,7 @@ class Appliance:
             return translate(document.text)
 
         request = {"document": document_id, "language": language}
-        return self.queue.submit(owner, "document", work, cost=len(document.text), request=request)
+        return self.queue.submit(owner, "document", work, cost=cost, request=request)
 
     # Putting it together
 
@@ -151,14 +169,8 @@ class Appliance:
             self._note(problem)
         packs = [pack for pack in self.packs.active() if pack.manifest.kind == "translation"]
         opened = [translator for pack in packs if (translator := self._try(lambda pack=pack: self._open(pack)))]  # type: ignore[misc]
-        words = {
-            language: (each.pack.path / file).read_text(encoding="utf-8").split()
-            for each in opened
-            if each.pack.manifest.translation
-            for language, file in each.pack.manifest.translation.words.items()
-        }
         languages = {language for each in opened for way in each.directions for language in way}
-        detector = LanguageDetector(languages, words)
+        detector = LanguageDetector(languages, _words([each.pack for each in opened]))
         return TranslationService(opened, detector, self.queue, self.config.beam, self.limits)
 
     def _open(self, pack: InstalledPack) -> Translator:
@@ -175,3 +187,14 @@ class Appliance:
     def _note(self, error: BarazaError) -> None:
         log.error("%s", error)
         self.problems.append(error)
+
+
+def _words(packs: list[InstalledPack]) -> dict[str, list[str]]:
+    """The words of each language, frequent ones first; a word that several packs list has the best of its ranks."""
+    best: dict[str, dict[str, int]] = {}
+    for pack in packs:
+        for language, file in pack.manifest.translation.words.items() if pack.manifest.translation else ():
+            ranks = best.setdefault(language, {})
+            for rank, word in enumerate((pack.path / file).read_text(encoding="utf-8").split()):
+                ranks[word] = min(rank, ranks.get(word, rank))
+    return {language: sorted(ranks, key=lambda word, of=ranks: of[word]) for language, ranks in best.items()}  # type: ignore[misc]

@@ -9,16 +9,16 @@ from flask import Flask, request
 from flask_babel import Babel, format_date
 
 from appliance.app import Appliance
-from webui import languages
+from webui import languages, notes
 from webui.assets import Assets
 from webui.faults import page_for
 from webui.guard import check_request
 from webui.headers import dress
 from webui.owners import device, keep_cookie
-from webui.pages import about, ask, draft, home, jobs, translate
+from webui.pages import about, ask, draft, home, jobs, packs, translate
 from webui.site import Site, current_site
 
-PAGES = (home, translate, ask, draft, jobs, about)
+PAGES = (home, translate, ask, draft, jobs, packs, about)
 COOKIELESS = frozenset({"static", "about.health"})
 
 
@@ -65,5 +65,9 @@ def _words() -> dict[str, object]:
         "interface_languages": languages.interface_languages(),
         "endonym": languages.endonym,
         "language_name": languages.language_name,
+        "kind_name": notes.kind_name,
+        "notes": notes.notes,
+        "set_name": notes.set_name,
+        "way_name": notes.way_name,
         "direction": languages.direction,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 LONGEST = 300  # characters of one piece; the model was trained on sentences, not on paragraphs
@@ -17,6 +18,7 @@ ABBREVIATIONS = frozenset(
 END = re.compile(r"""[.!?…]+["'”’»)\]]*(?=\s)""")
 WORD_BEFORE = re.compile(r"([\w.]+)\.$")
 SOFT_BREAK = re.compile(r"[;:,—–]\s")
+TAG = re.compile(r"(</?[a-zA-Z!][^<>]*>)")  # HTML somebody pasted: it stays where it is
 EDGES = re.compile(r"(\s*(?:[-*•·–—]\s+|\(?\d{1,3}[.)]\s+|#{1,6}\s+|>\s+)?)(.*?)(\s*)", re.DOTALL)
 
 
@@ -30,10 +32,10 @@ class Piece:
 
 
 def split(text: str) -> list[Piece]:
-    """The pieces of `text`; joined by `join` they give it back. List marks and line breaks stay outside."""
+    """The pieces of `text`; joined by `join` they give it back. List marks, tags and line breaks stay outside."""
     pieces: list[Piece] = []
-    for line in re.split(r"(\r\n|\n|\r)", text):
-        if not line.strip():
+    for line in _runs(text):
+        if not line.strip() or TAG.fullmatch(line):
             pieces.append(Piece(line, "", ""))
             continue
         edges = EDGES.fullmatch(line)
@@ -50,6 +52,12 @@ def split(text: str) -> list[Piece]:
 def join(pieces: list[Piece]) -> str:
     """The text of `pieces`."""
     return "".join(piece.before + piece.sentence + piece.after for piece in pieces)
+
+
+def _runs(text: str) -> Iterator[str]:
+    """Lines, line breaks and tags, in order."""
+    for line in re.split(r"(\r\n|\n|\r)", text):
+        yield from TAG.split(line)
 
 
 def _sentences(body: str) -> list[tuple[str, str]]:

@@ -13,13 +13,15 @@ from appliance.errors import (
     UnknownLanguagePairError,
 )
 from appliance.inference.queue import Context, Job, JobQueue
-from appliance.inference.translator import Translated, Translator, never
+from appliance.inference.translator import Translator, never
 from appliance.limits import LIMITS, Limits
-from appliance.packs.manifest import Figure
+from appliance.packs.manifest import Figure, Manifest
 from appliance.translation import sentences
 from appliance.translation.languages import LanguageDetector
-from appliance.translation.numbers import differing
+from appliance.translation.numbers import differing_in
+from appliance.translation.routes import Route, figures_of, find_routes, hardest
 from appliance.translation.sentences import Piece
+from appliance.translation.steps import Rendered, render
 
 STARTER_BELOW = 60.0  # chrF2; a pack with a set under it is called “starter quality” on the page
 
@@ -28,8 +30,10 @@ STARTER_BELOW = 60.0  # chrF2; a pack with a set under it is called “starter q
 class Segment:
     """One sentence and its translation.
 
-    `missing` are numbers of the sentence that the translation lacks, `added` those that it alone has, as digits;
-    `cut`: the end of the sentence was left out.
+    `missing` are numbers of the sentence that the translation lacks, `added` those that it alone has, as they stand
+    there; `cut`: the end of the sentence was left out; `circling`: it says the same again and again, or the model did;
+    `foreign`: it is left as it is, for it is not in the letters of its language; `restored`: its true numbers were
+    put in the places of others that the model had been given.
     """
 
     before: str
@@ -39,10 +43,13 @@ class Segment:
     missing: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     cut: bool = False
+    circling: bool = False
+    foreign: bool = False
+    restored: bool = False
 
     @property
     def needs_a_look(self) -> bool:
-        return bool(self.missing or self.added) or self.cut
+        return bool(self.missing or self.added) or self.cut or self.circling or self.foreign
 
 
 @dataclass(frozen=True)
@@ -51,10 +58,11 @@ class Translation:
     target: str
     segments: tuple[Segment, ...]
     detected: bool  # the language of the source was not given but recognised
+    through: str = ""  # the language in the middle, where it was translated twice
 
     @property
     def text(self) -> str:
-        return "".join(segment.before + segment.target + segment.after for segment in self.segments)
+        return _joined(self.segments)
 
     @property
     def source_text(self) -> str:
@@ -62,12 +70,30 @@ class Translation:
 
 
 @dataclass(frozen=True)
-class Quality:
-    """What the pack's own figures say of a direction: shown beside every translation."""
+class StepQuality:
+    """What a pack's own figures say of a direction."""
 
-    pack: str
-    starter: bool
+    source: str
+    target: str
+    pack: Manifest
     figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is known of a direction: shown beside every translation. Two steps where it goes `through` a language."""
+
+    steps: tuple[StepQuality, ...]
+    through: str
+
+    @property
+    def starter(self) -> bool:
+        """By the hardest set of the weakest step."""
+        return min(hardest(step.figures) for step in self.steps) < STARTER_BELOW
+
+
+def _nobody(*_: object) -> None:
+    """Nobody follows the translation."""
 
 
 class TranslationService:
@@ -81,25 +107,31 @@ class TranslationService:
         beam: int,
         limits: Limits = LIMITS,
     ) -> None:
-        self._translators = {way: translator for translator in translators for way in translator.directions}
-        self._detector, self._queue, self._beam, self._limits = detector, queue, beam, limits
+        self._routes = find_routes(translators, beam)
+        self._detector, self._queue, self._limits = detector, queue, limits
 
     @property
     def directions(self) -> list[tuple[str, str]]:
-        """(source, target) pairs of BCP 47 tags that are installed."""
-        return sorted(self._translators)
+        """(source, target) pairs of BCP 47 tags that can be had: direct ones, then those through a third language."""
+        return sorted(self._routes, key=lambda way: (self._routes[way].through, way))
 
     @property
     def languages(self) -> list[str]:
-        return sorted({language for way in self._translators for language in way})
+        return sorted({language for way in self._routes for language in way})
+
+    def through(self, source: str, target: str) -> str:
+        """The language that this direction goes through, "" if it is direct. Raises UnknownLanguagePairError."""
+        return self._route(source, target).through
 
     def quality(self, source: str, target: str) -> Quality:
-        """The figures of the pack for this direction. Raises UnknownLanguagePairError."""
-        manifest = self._translator(source, target).pack.manifest
-        figures = tuple(each for each in manifest.figures if each.direction in (f"{source}-{target}", ""))
-        # By the hardest set: a pack that is good at small talk only must not be praised for it.
-        hardest = min((each.value for each in figures if each.metric == "chrF2"), default=0.0)
-        return Quality(manifest.title, hardest < STARTER_BELOW, figures)
+        """The figures of the packs of this direction. Raises UnknownLanguagePairError."""
+        route = self._route(source, target)
+        steps = []
+        for step in route.steps:
+            manifest = step.translator.pack.manifest
+            figures = figures_of(manifest, step.source, step.target)
+            steps.append(StepQuality(step.source, step.target, manifest, figures))
+        return Quality(tuple(steps), route.through)
 
     def check(self, text: str, source: str, target: str) -> tuple[str, str]:
         """The direction to translate `text` in; `source` "" is recognised from the text.
@@ -114,13 +146,13 @@ class TranslationService:
             raise EmptyTextError
         if len(text) > self._limits.translation_characters:
             raise TextTooLongError(length=len(text), most=self._limits.translation_characters)
-        if not self._translators:
+        if not self._routes:
             raise NoModelError(kind="translation")
         if not source:
             source = self._detect(text, target)
             if source == target:
                 target = next((other for one, other in self.directions if one == source), target)
-        self._translator(source, target)
+        self._route(source, target)
         return source, target
 
     def submit(self, owner: str, text: str, source: str, target: str) -> Job:
@@ -129,10 +161,20 @@ class TranslationService:
         request = {"text": text, "source": chosen[0], "target": chosen[1], "detected": not source}
 
         def work(context: Context) -> Translation:
-            done = self.translate(text, *chosen, cancelled=context.cancelled, on_part=_Reporter(context, text))
+            done = self.translate(
+                text,
+                *chosen,
+                cancelled=context.cancelled,
+                on_part=lambda segments: context.text(text=_joined(segments)),
+                on_progress=context.progress,
+            )
             return replace(done, detected=not source)
 
-        return self._queue.submit(owner, "translation", work, cost=len(text), request=request)
+        return self._queue.submit(owner, "translation", work, cost=self.cost(text, *chosen), request=request)
+
+    def cost(self, text: str, source: str, target: str) -> int:
+        """The work of a translation, in characters. Raises UnknownLanguagePairError."""
+        return len(text) * len(self._route(source, target).steps)
 
     def translate(
         self,
@@ -141,31 +183,43 @@ class TranslationService:
         target: str,
         *,
         cancelled: Callable[[], bool] = never,
-        on_part: Callable[[list[Segment]], None] | None = None,
+        on_part: Callable[[list[Segment]], None] = _nobody,
+        on_progress: Callable[[int, int], None] = _nobody,
     ) -> Translation:
         """Translate `text` now, in this thread; `on_part` is given the segments as they are ready, in order.
+
+        `on_progress` is given (characters translated, all of them); where there are two steps, one is half the work.
 
         Raises:
             UnknownLanguagePairError: no installed pack translates so.
             CancelledError: `cancelled()` was true between two steps of the model.
         """
-        translator = self._translator(source, target)
+        route = self._route(source, target)
         segments: list[Segment] = []
+        before = 0  # characters of the parts that are ready
         for part in self._parts(sentences.split(text)):
-            texts = [piece.sentence for piece in part]
-            results = translator.translate(texts, source, target, beam=self._beam, cancelled=cancelled)
-            ready = [_segment(piece, result) for piece, result in zip(part, results, strict=True)]
+            characters = sum(len(piece.before + piece.sentence + piece.after) for piece in part)
+            results = [Rendered(piece.sentence) for piece in part]
+            for number, step in enumerate(route.steps, 1):
+                again = render(step, [each.text for each in results], cancelled)
+                results = [new.after(old) for new, old in zip(again, results, strict=True)]
+                if number < len(route.steps):
+                    on_progress(before + characters * number // len(route.steps), len(text))
+            ready = [_segment(piece, result, (source, target)) for piece, result in zip(part, results, strict=True)]
             segments += ready
-            if on_part:
-                on_part(ready)
-        return Translation(source, target, tuple(segments), detected=False)
+            before += characters
+            on_part(ready)
+            on_progress(before, len(text))
+        return Translation(source, target, tuple(segments), detected=False, through=route.through)
 
     def translate_lines(self, lines: list[str], source: str, target: str) -> list[str]:
         """Translate many lines at once, in the largest batches: what the command line uses."""
         pieces = [sentences.split(line) for line in lines]
-        flat = [piece.sentence for line in pieces for piece in line]
-        results = iter(self._translator(source, target).translate(flat, source, target, beam=self._beam))
-        return [sentences.join([replace(piece, sentence=next(results).text) for piece in line]) for line in pieces]
+        texts = [piece.sentence for line in pieces for piece in line]
+        for step in self._route(source, target).steps:
+            texts = [each.text for each in render(step, texts, never)]
+        results = iter(texts)
+        return [sentences.join([replace(piece, sentence=next(results)) for piece in line]) for line in pieces]
 
     def detect(self, text: str) -> str:
         """The installed language that `text` is in. Raises LanguageNotRecognisedError."""
@@ -181,12 +235,12 @@ class TranslationService:
                 raise
             return others[0]
 
-    def _translator(self, source: str, target: str) -> Translator:
-        translator = self._translators.get((source, target))
-        if translator is None:
+    def _route(self, source: str, target: str) -> Route:
+        route = self._routes.get((source, target))
+        if route is None:
             installed = ", ".join(f"{one}→{other}" for one, other in self.directions) or "–"
             raise UnknownLanguagePairError(source=source, target=target, installed=installed)
-        return translator
+        return route
 
     def _parts(self, pieces: list[Piece]) -> Iterator[list[Piece]]:
         """A short first part, so that something is seen soon; then larger ones."""
@@ -196,18 +250,21 @@ class TranslationService:
             pieces, size = pieces[size:], self._limits.part_sentences
 
 
-class _Reporter:
-    """Tells a job's readers how far a translation is."""
-
-    def __init__(self, context: Context, text: str) -> None:
-        self._context, self._total, self._done = context, len(text), 0
-
-    def __call__(self, segments: list[Segment]) -> None:
-        self._done += sum(len(each.before) + len(each.source) + len(each.after) for each in segments)
-        self._context.text(text="".join(each.before + each.target + each.after for each in segments))
-        self._context.progress(self._done, self._total)
+def _joined(segments: Iterable[Segment]) -> str:
+    return "".join(each.before + each.target + each.after for each in segments)
 
 
-def _segment(piece: Piece, result: Translated) -> Segment:
-    missing, added = differing(piece.sentence, result.text)
-    return Segment(piece.before, piece.sentence, result.text, piece.after, missing, added, result.cut)
+def _segment(piece: Piece, result: Rendered, languages: tuple[str, str]) -> Segment:
+    missing, added = differing_in(piece.sentence, result.text, languages)
+    return Segment(
+        piece.before,
+        piece.sentence,
+        result.text,
+        piece.after,
+        missing,
+        added,
+        result.cut,
+        result.circling,
+        result.foreign,
+        result.restored,
+    )

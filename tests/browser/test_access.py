@@ -24,6 +24,8 @@ PAGES = [
     "/draft",
     "/draft/minutes",
     "/about",
+    "/packs",
+    "/packs/starter-en-es",
     "/no-such-page",
     "/jobs/00000000-lost",
 ]

@@ -33,7 +33,17 @@ def test_the_first_load_of_the_front_page_is_light(open_page: OpenPage) -> None:
 
 @pytest.mark.parametrize("size", [(360, 640), (1024, 600)], ids=["phone", "kiosk"])
 @pytest.mark.parametrize(
-    "path", ["/", "/translate", "/ask?q=holes+in+maize+leaves", "/draft", "/draft/receipt", "/about"]
+    "path",
+    [
+        "/",
+        "/translate",
+        "/ask?q=holes+in+maize+leaves",
+        "/draft",
+        "/draft/receipt",
+        "/about",
+        "/packs",
+        "/packs/starter-en-es",
+    ],
 )
 def test_no_page_is_wider_than_its_screen(open_page: OpenPage, path: str, size: tuple[int, int]) -> None:
     page = open_page(path, viewport={"width": size[0], "height": size[1]})

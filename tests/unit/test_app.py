@@ -146,7 +146,7 @@ def test_a_document_goes_into_a_language_that_its_form_lacks(appliance: Applianc
 
 def test_a_language_that_is_not_installed_is_refused(appliance: Appliance) -> None:
     with pytest.raises(UnknownLanguagePairError):
-        appliance.submit_also_in("me", letter(appliance), "sw")
+        appliance.submit_also_in("me", letter(appliance), "qu")
 
 
 def test_documents_are_there_after_a_restart(appliance: Appliance, settings: Config) -> None:

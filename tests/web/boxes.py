@@ -50,13 +50,20 @@ class StandIn:
     pack: Any = field(
         default_factory=lambda: SimpleNamespace(
             manifest=SimpleNamespace(
-                title="Stand-in", figures=(Figure("made-up", "chrF2", 44.0, "sacrebleu", "en-es"),)
+                name="stand-in", title="Stand-in", figures=(Figure("made-up", "chrF2", 44.0, "sacrebleu", "en-es"),)
             )
         )
     )
 
     def translate(
-        self, sentences: Sequence[str], source: str, target: str, *, beam: int, cancelled: Callable[[], bool]
+        self,
+        sentences: Sequence[str],
+        source: str,
+        target: str,
+        *,
+        beam: int,
+        cancelled: Callable[[], bool],
+        accept: Callable[[str, str], bool],
     ) -> list[Translated]:
         self.seen += sentences
         while not self.open.is_set() and not self.tickets.acquire(timeout=0.005):

@@ -23,6 +23,8 @@ PAGES = [
     "/draft/minutes",
     "/draft/receipt",
     "/about",
+    "/packs",
+    "/packs/starter-en-es",
 ]
 ADDRESS = re.compile(r"""(?:href|src|action|content|url)\s*[=(]\s*["']?\s*(?:https?:)?//""", re.IGNORECASE)
 INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:", re.IGNORECASE)
@@ -71,7 +73,7 @@ def test_the_front_page_has_three_doors(shipped: Flask) -> None:
 
 
 def test_a_box_without_a_pack_says_so_and_the_rest_works(box: Box) -> None:
-    box.appliance.translation._translators.clear()
+    box.appliance.translation._routes.clear()
     phone = box.phone()
     refused = phone.get("/translate")
     assert refused.status_code == 503

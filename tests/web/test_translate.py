@@ -50,7 +50,8 @@ def test_paragraphs_and_line_breaks_stay(box: Box) -> None:
 
 def test_what_needs_a_look_is_marked_in_words(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "appliance.translation.service.differing", lambda one, _: (("12",), ("40",)) if "goats" in one else ((), ())
+        "appliance.translation.service.differing_in",
+        lambda one, *_: (("12",), ("40",)) if "goats" in one else ((), ()),
     )
     sent = box.phone().translate("The water is clean. I have 12 goats. This is an endless one.")
     run_all(box)
@@ -63,12 +64,36 @@ def test_what_needs_a_look_is_marked_in_words(box: Box, monkeypatch: pytest.Monk
     assert "<mark>THE WATER" not in page
 
 
+def test_what_is_said_again_and_again_and_what_is_left_as_it_is_is_marked(box: Box) -> None:
+    sent = box.phone().translate("No no no no no no no no.\n日本語です")
+    run_all(box)
+    page = box.phone().get(sent.location).text
+    assert "[the same again and again]" in page
+    assert "<mark>日本語です</mark>" in page
+    assert "[left as it is]" in page
+
+
+def test_a_translation_in_two_steps_says_so_and_shows_the_figures_of_both(
+    shipped: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MOMENT", 60.0)
+    phone = Phone(shipped)
+    assert "through English, and may be further off: Spanish ↔ French" in phone.get("/translate").text
+    page = phone.post("/translate", {"text": "El agua está limpia.", "from": "es", "to": "fr"}, follow=True).text
+    assert "From Spanish to French, through English" in page
+    assert "Machine translation in two steps, through English: may be further off" in page
+    assert "Spanish → English, everyday sentences" in page
+    assert "English → French, everyday sentences" in page
+    assert 'href="/packs/starter-en-es"' in page
+    assert 'href="/packs/starter-en-fr"' in page
+
+
 def test_markup_in_a_text_is_text(box: Box) -> None:
     sent = box.phone().translate("<script>alert(1)</script> <b>hello")
     run_all(box)
     page = box.phone().get(sent.location).text
     assert "<script>alert" not in page.lower()
-    assert "&lt;SCRIPT&gt;ALERT(1)&lt;/SCRIPT&gt;" in page
+    assert "&lt;script&gt;ALERT(1)&lt;/script&gt;" in page
 
 
 def test_the_language_is_recognised_and_said(box: Box) -> None:

@@ -1,1 +1,1 @@
-"""One blueprint a file: home, translate, ask, draft, jobs, about."""
+"""One blueprint a file: home, translate, ask, draft, jobs, packs, about."""

@@ -13,7 +13,7 @@ pages = Blueprint("about", __name__)
 
 @pages.get("/about")
 def show() -> str:
-    """Packs with their figures, licences and sources; what is wrong; how much is known."""
+    """What is installed, what is wrong, how much is known."""
     box = appliance()
     articles = [article for found in box.advice.subjects().values() for article in found]
     publishers = {source.publisher for article in articles for source in article.sources}
@@ -29,11 +29,16 @@ def show() -> str:
 
 @pages.get("/healthz")
 def health() -> Response:
-    """The same for programs. 200 as long as pages are served; `problems` are keys of errors."""
+    """The same for programs. 200 as long as pages are served; `problems` are keys of errors.
+
+    `through` has the language in the middle of each of the `directions` that take two steps.
+    """
     box = appliance()
+    directions = box.translation.directions
     return jsonify(
         version=__version__,
-        directions=[f"{source}-{target}" for source, target in box.translation.directions],
+        directions=[f"{source}-{target}" for source, target in directions],
+        through={f"{way[0]}-{way[1]}": hub for way in directions if (hub := box.translation.through(*way))},
         articles=sum(map(len, box.advice.subjects().values())),
         problems=[problem.key for problem in box.problems],
     )

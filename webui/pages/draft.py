@@ -159,5 +159,6 @@ def _document(saved: Document, changed: Mapping[str, object] | None = None, erro
         error=words_for(error) if error else "",
         just_saved="saved" in request.args and not error,
         others=[target for source, target in directions if source == saved.language],
+        through={way[1]: appliance().translation.through(*way) for way in directions if way[0] == saved.language},
         prefix=BESIDE,
     )

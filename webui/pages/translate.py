@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from appliance.errors import BarazaError, NoModelError
 from webui.faults import on_error
 from webui.forms import asked, field
-from webui.languages import reader_language
+from webui.languages import language_name, reader_language
 from webui.messages import words_for
 from webui.owners import queue_owner
 from webui.pages.jobs import wait_a_moment
@@ -45,8 +45,22 @@ def _form(text: str, source: str, target: str, error: BarazaError | None = None)
         target=target or _usual_target(),
         languages=appliance().translation.languages,
         most=appliance().limits.translation_characters,
+        twice=_twice(),
         error=words_for(error) if error else "",
     )
+
+
+def _twice() -> dict[str, list[str]]:
+    """The pairs of languages between which a text is translated twice, in words, by the language in the middle."""
+    translation = appliance().translation
+    ways = {way: hub for way in translation.directions if (hub := translation.through(*way))}
+    found: dict[str, list[str]] = {}
+    for (source, target), hub in ways.items():
+        both = (target, source) in ways
+        if not both or source < target:
+            pair = f"{language_name(source)} {'↔' if both else '→'} {language_name(target)}"
+            found.setdefault(language_name(hub), []).append(pair)
+    return found
 
 
 def _the_other(language: str) -> str:

@@ -48,6 +48,18 @@ def test_only_installed_languages_are_answered(detector: LanguageDetector) -> No
     assert detector.detect("Das ist ein deutscher Satz über das Wetter und die Felder") in ("en", "es")
 
 
+def test_a_language_that_somebody_brought_is_told_by_its_words() -> None:
+    words = {"en": ["the", "goat", "road"], "es": ["la", "cabra"], "qtv": ["buzo", "nasulila"]}
+    detector = LanguageDetector(["en", "es", "qtv"], words)
+    assert detector.detect("tuzimeku buzo nasulila") == "qtv"
+    assert detector.detect("The goat is on the road, and the goat is on the road, and it is there.") == "en"
+    assert detector.detect("La cabra") == "es"
+    with pytest.raises(LanguageNotRecognisedError):
+        detector.detect("zzz")
+    with pytest.raises(LanguageNotRecognisedError):
+        LanguageDetector(["en", "qtv"], {"en": ["the"]}).detect("The goat")
+
+
 def test_a_box_without_languages_says_so() -> None:
     with pytest.raises(LanguageNotRecognisedError):
         LanguageDetector([], {}).detect("hello")

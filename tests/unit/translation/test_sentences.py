@@ -32,7 +32,7 @@ def test_the_pieces_give_the_text_back(text: str) -> None:
 def test_any_text_comes_back() -> None:
     rng = random.Random(1)
     for _ in range(300):
-        text = "".join(rng.choices('aB.?! \n\t,;-1)"é…\u00a0\u2028', k=rng.randint(0, 900)))
+        text = "".join(rng.choices('aB.?! \n\t,;-1)"é…\u00a0\u2028<>/', k=rng.randint(0, 900)))
         assert join(split(text)) == text
 
 
@@ -50,6 +50,8 @@ def test_any_text_comes_back() -> None:
         ("¿Dónde? ¡Aquí!", ["¿Dónde?", "¡Aquí!"]),
         ("- First. Second.", ["First.", "Second."]),
         ("12) Dig a hole", ["Dig a hole"]),
+        ("<p>The water.</p><br/>Good &amp; clean", ["The water.", "Good &amp; clean"]),
+        ("3 < 5 and 7 > 2", ["3 < 5 and 7 > 2"]),
     ],
 )
 def test_sentences_end_where_a_reader_would_end_them(text: str, expected: list[str]) -> None:
