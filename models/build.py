@@ -17,7 +17,7 @@ from pathlib import Path
 
 from models import corpus
 from models.errors import FactoryError
-from models.pack import build_pack, write_manifest
+from models.pack import CARD, build_pack, describe_translation
 from models.recipe import Recipe
 from models.tokenizer import train_tokenizer, write_marian_vocabulary
 
@@ -36,10 +36,14 @@ TRAINING_ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Options:
-    """`stretch`: minutes to train before stopping, to be taken up later; `most`: sentences of a set to score."""
+    """`stretch`: minutes to train before stopping, to be taken up later; `minutes`: in all, if not the recipe's.
+
+    `most`: sentences of a set to score.
+    """
 
     threads: int
     stretch: float | None = None
+    minutes: float | None = None
     beam: int = 4
     most: int | None = None
 
@@ -63,10 +67,11 @@ class Build:
         self._step("corpus", {"corpus": asdict(recipe.corpus)}, self._prepare, work / "pairs.tsv.zst")
         self._step("tokenizer", asdict(recipe.tokenizer), self._train_tokenizer, work / "spm.model")
         training = {**asdict(recipe.train), **asdict(recipe.model)}
+        training["minutes"] = self.options.minutes or recipe.train.minutes
         if not self._step("training", training, self._train, work / "checkpoint" / "config.json"):
             return False
         self._step("export", {}, self._export, work / "exported" / "encoder_model.onnx")
-        self._step("quantize", {}, self._quantize, work / "int8" / "decoder.onnx")
+        self._step("quantize", {"embedding": "once"}, self._quantize, work / "int8" / "decoder.onnx")
         about = asdict(replace(recipe, path=Path(recipe.path.name)))
         self._step("pack", about, self._pack, self.pack / "pack.toml")
         if recipe.evaluation or recipe.selftest:
@@ -103,6 +108,8 @@ class Build:
         command += ["--threads", str(self.options.threads)]
         if self.options.stretch is not None:
             command += ["--stretch", str(self.options.stretch)]
+        if self.options.minutes is not None:
+            command += ["--minutes", str(self.options.minutes)]
         root = str(Path(__file__).resolve().parents[1])
         environment = {**os.environ, **TRAINING_ENVIRONMENT, "PYTHONPATH": root}
         if subprocess.run(command, env=environment, check=False).returncode != 0:  # noqa: S603 - our own module
@@ -116,21 +123,32 @@ class Build:
         export(self.work / "checkpoint", self.work / "exported")
 
     def _quantize(self) -> None:
+        from models.embedding_table import share_embedding
         from models.export import assemble, quantize
 
         quantize(self.work / "exported", self.work / "quantized")
         assemble(self.work / "quantized", self.work / "int8")
+        share_embedding(self.work / "int8" / "encoder.onnx", self.work / "int8" / "decoder.onnx")
 
     def _pack(self) -> None:
         pairs = corpus.load(self.work / "pairs.tsv.zst")
         build_pack(self.recipe, self.work / "int8", self.work / "spm.model", pairs, self.pack)
 
     def _evaluate(self) -> None:
+        from appliance.inference.translator import Translator
+        from appliance.packs.store import verify
+        from models.card import write_card
         from models.evaluate import evaluate, run_selftest
 
         options = self.options
+        # A card from before is not of this pack, and a run that was cut off may have left one that is not listed.
+        (self.pack / CARD).unlink(missing_ok=True)
+        describe_translation(self.recipe, self.pack)
         scores = evaluate(self.recipe, self.pack, options.beam, options.threads, options.most)
         selftest = run_selftest(self.recipe, self.pack)
         for score in scores:
             self.say(f"  {score.set} {score.direction}: chrF2 {score.chrf2}, BLEU {score.bleu}")
-        write_manifest(self.recipe, self.pack, [figure for score in scores for figure in score.figures()], selftest)
+        figures = [figure for score in scores for figure in score.figures()]
+        pairs = corpus.load(self.work / "pairs.tsv.zst")
+        write_card(self.recipe, self.pack, Translator(verify(self.pack), options.threads), options.beam, pairs)
+        describe_translation(self.recipe, self.pack, figures, selftest)

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
 from appliance.errors import BarazaError
 from appliance.packs import archive
-from appliance.packs.manifest import read_manifest
+from appliance.packs.manifest import MANIFEST, read_manifest
+from models import listing
 from models.errors import FactoryError
-from models.recipe import read_recipe
+from models.publish import publish
+from models.recipe import Recipe, read_any_recipe
+from models.recipe_embedding import EmbeddingRecipe
+from models.recipe_public import KINDS, PublicRecipe, read_public_recipe
 
 try:
     from models.build import Build, Options
+    from models.own_language import new_language
 except ModuleNotFoundError as missing:
     raise SystemExit(f"The factory needs {missing.name}, which is not installed here: run `make factory`.") from missing
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "models" / "recipes"
+PUBLIC = RECIPES / "public"
 STARTER = ROOT / "models" / "starter"
+PACKS = ROOT / "build" / "packs"  # of public models: too large for the repository
 WORK = ROOT / "build" / "factory"
+PUBLIC_ONLY = ("bits", "checkpoint", "newest", "licence", "accept_non_commercial")
 
 THREADS = click.option(
     "--threads", type=int, default=os.cpu_count() or 1, show_default="all cores", help="CPU threads."
@@ -46,48 +55,117 @@ def main() -> None:
 
 
 @main.command("list")
-def list_recipes() -> None:
-    """The recipes there are."""
-    for path in sorted(RECIPES.glob("*.toml")):
-        recipe = read_recipe(path)
-        click.echo(f"{path.stem:24} {recipe.version:8} {recipe.kind:14} {recipe.title}")
+@click.argument("kind", required=False, type=click.Choice(KINDS))
+def list_recipes(kind: str | None) -> None:
+    """The recipes there are, by kind: those trained here, then public models. Sizes are computed, not measured."""
+    trained = [read_any_recipe(path) for path in sorted(RECIPES.glob("*.toml"))]
+    public = [read_public_recipe(path) for path in sorted(PUBLIC.glob("*.toml"))]
+    for each in (kind,) if kind else KINDS:
+        click.echo(f"{each}\n  trained here")
+        for recipe in trained:
+            if recipe.kind == each:
+                click.echo(listing.trained_line(recipe, _built(recipe)))
+        click.echo(listing.public_heading())
+        for found in public:
+            if found.kind == each:
+                click.echo(listing.public_line(found, _built(found)))
+        click.echo()
 
 
 @main.command()
-@click.argument("recipe", type=click.Path(path_type=Path))
+@click.argument("recipe")
 @click.option(
     "--work", type=click.Path(path_type=Path), help="Folder for what is made on the way. [build/factory/NAME]"
 )
-@click.option("--packs", type=click.Path(path_type=Path), default=STARTER, help="Where the pack goes. [models/starter]")
+@click.option(
+    "--packs",
+    type=click.Path(path_type=Path),
+    help="Where the pack goes. [models/starter; build/packs for a public model]",
+)
 @click.option("--stretch", type=float, help="Train so many minutes, then stop; the same command goes on later.")
+@click.option("--minutes", type=float, help="Train so many minutes in all, instead of what the recipe says.")
+@click.option("--bits", type=click.Choice(["4", "8", "32"]), help="Bits of a weight of a public model. [the recipe's]")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A public model's files in a folder, instead of the hub: where there is no network.",
+)
+@click.option("--newest", is_flag=True, help="Take the newest revision of a public model, not the one made before.")
+@click.option("--licence", metavar="SPDX", help="The licence on the model card, where the recipe says another.")
+@click.option("--accept-non-commercial", is_flag=True, help="Make a pack that may not be used commercially.")
 @THREADS
 @BEAM
 @MOST
-def build(
-    recipe: Path, work: Path | None, packs: Path, stretch: float | None, threads: int, beam: int, most: int | None
-) -> None:
-    """Make the pack of RECIPE, a TOML file. A build that was stopped goes on where it was."""
-    read = read_recipe(recipe)
-    options = Options(threads=threads, stretch=stretch, beam=beam, most=most)
-    job = Build(read, work or WORK / read.name, packs, options, click.echo)
-    click.echo(f"The pack is in {job.pack}" if job.run() else "Stopped; run the same command to go on.")
+def build(recipe: str, work: Path | None, packs: Path | None, **options: Any) -> None:
+    """Make the pack of RECIPE: a name from `list`, or a TOML file. A build that was stopped goes on where it was."""
+    path = find_recipe(recipe)
+    read = read_any_recipe(path)
+    work = work or WORK / read.name
+    shared = {name: options[name] for name in ("threads", "beam", "most")}
+    if isinstance(read, PublicRecipe):
+        _only(options, "public models are not trained", "stretch", "minutes")
+        done = _build_public(read, work, packs or PACKS, options, shared)
+    else:
+        _only(options, "that is for public models only", *PUBLIC_ONLY)
+        training = Options(stretch=options["stretch"], minutes=options["minutes"], **shared)
+        done = _train(read, path, work, packs or STARTER, training)
+    folder = (packs or (PACKS if isinstance(read, PublicRecipe) else STARTER)) / read.name / read.version
+    click.echo(f"The pack is in {folder}" if done else "Stopped; run the same command to go on.")
+
+
+def _build_public(read: PublicRecipe, work: Path, packs: Path, options: dict[str, Any], shared: dict[str, Any]) -> bool:
+    from models.public import PublicBuild, PublicOptions
+
+    chosen = {name: options[name] for name in ("checkpoint", "newest", "licence", "accept_non_commercial")}
+    bits = int(options["bits"]) if options["bits"] else None
+    return PublicBuild(read, work, packs, PublicOptions(bits=bits, **chosen, **shared), click.echo).run()
+
+
+def _train(read: Recipe | EmbeddingRecipe, path: Path, work: Path, packs: Path, options: Options) -> bool:
+    if isinstance(read, Recipe):
+        return Build(read, work, packs, options, click.echo).run()
+    from models.build_embedding import build_embedding
+
+    return build_embedding(path, work, packs, options, click.echo)
+
+
+def _only(options: dict[str, Any], reason: str, *names: str) -> None:
+    given = [f"--{name.replace('_', '-')}" for name in names if options.get(name)]
+    if given:
+        raise FactoryError(f"{', '.join(given)}: {reason}.")
 
 
 @main.command()
-@click.argument("recipe", type=click.Path(path_type=Path))
-@click.option("--pack", type=click.Path(path_type=Path), help="Folder of the pack. [models/starter/NAME/VERSION]")
+@click.argument("recipe")
+@click.option(
+    "--pack",
+    type=click.Path(path_type=Path),
+    help="Folder of the pack. [where `build` puts it]",
+)
 @THREADS
 @BEAM
 @MOST
-def evaluate(recipe: Path, pack: Path | None, threads: int, beam: int, most: int | None) -> None:
-    """Print BLEU and chrF2 of the pack of RECIPE on its evaluation sets, through the engine of the box."""
+def evaluate(recipe: str, pack: Path | None, threads: int, beam: int, most: int | None) -> None:
+    """Print the figures of the pack of RECIPE on its evaluation sets, through the engine of the box.
+
+    BLEU and chrF2 of a translation; cosine to the teacher and what is found of an embedding.
+    """
+    path = find_recipe(recipe)
+    read = read_any_recipe(path)
+    folder = pack or (PACKS if isinstance(read, PublicRecipe) else STARTER) / read.name / read.version
+    if isinstance(read, EmbeddingRecipe):
+        from models.evaluate_embedding import main as measure_embedding
+
+        measure_embedding.callback(path, folder, threads, most)  # type: ignore[misc]
+        return
+    if read.kind != "translation":
+        raise FactoryError(f"There are no figures for packs of kind “{read.kind}” of public models.")
     from models.evaluate import evaluate as measure
 
-    read = read_recipe(recipe)
     click.echo(f"{'set':12} {'direction':10} {'sentences':>9} {'chrF2':>7} {'BLEU':>7} {'tokens/s':>9}")
     measure(
         read,
-        pack or STARTER / read.name / read.version,
+        folder,
         beam,
         threads,
         most,
@@ -95,6 +173,23 @@ def evaluate(recipe: Path, pack: Path | None, threads: int, beam: int, most: int
             f"{s.set:12} {s.direction:10} {s.sentences:9} {s.chrf2:7.2f} {s.bleu:7.2f} {s.tokens_per_second:9.0f}"
         ),
     )
+
+
+def find_recipe(name: str) -> Path:
+    """The file of a recipe: a path to one, or a name that `list` shows.
+
+    Raises:
+        FactoryError: there is none.
+    """
+    candidates = (Path(name), RECIPES / f"{name}.toml", PUBLIC / f"{name}.toml")
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None:
+        raise FactoryError(f"There is no recipe {name}. `baraza-factory list` shows those there are.")
+    return found
+
+
+def _built(recipe: Any) -> bool:
+    return any((packs / recipe.name / recipe.version / MANIFEST).is_file() for packs in (STARTER, PACKS))
 
 
 @main.command("archive")
@@ -107,6 +202,9 @@ def make_archive(pack: Path, folder: Path) -> None:
     archive.create(pack, target)
     click.echo(f"{target}  {target.stat().st_size:,} bytes")
 
+
+main.add_command(publish)
+main.add_command(new_language)
 
 if __name__ == "__main__":
     main()

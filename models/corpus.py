@@ -10,6 +10,7 @@ import io
 import itertools
 import os
 import random
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from tqdm import tqdm
 from models.errors import CorpusError
 from models.own import own_pairs
 from models.recipe import Corpus, EvaluationSet, Source, Train
+
+_DIGITS = re.compile(r"[0-9]+")
+_NUMBER = re.compile(r"[0-9]+(?:[.,:/\u00a0\u202f-][0-9]+)*")
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,8 @@ class Sampler:
         if roll() < train.joined and len(pair.source) < 90:
             other = self._one(name)
             pair = Pair(f"{pair.source} {other.source}", f"{pair.target} {other.target}")
+        if roll() < train.renumbered:
+            pair = renumbered(pair, self._random)
         if roll() < train.bare_end and pair.source[-1:] in ".!" and pair.target[-1:] in ".!":
             pair = Pair(pair.source[:-1], pair.target[:-1])
         if roll() < train.lower_case:
@@ -129,6 +135,27 @@ class Sampler:
         if roll() < train.upper_case:
             return Pair(pair.source.upper(), pair.target.upper())
         return pair
+
+
+def renumbered(pair: Pair, rng: random.Random) -> Pair:
+    """The pair with other digits in it, where both sides hold the same numbers; else the pair as it is.
+
+    A number is to be copied, and the corpora hold too few long ones to learn that from. “1” stays, for the words
+    around it are in the singular; so do leading zeros. A number that stands alone may grow to seven digits; one that
+    is part of another (1,250; 3.5; 14:30) keeps its length.
+    """
+    runs = _DIGITS.findall(pair.source)
+    if not runs or sorted(runs) != sorted(_DIGITS.findall(pair.target)):
+        return pair
+    whole = _NUMBER.findall(pair.source)
+    other = {run: run if run == "1" or run[0] == "0" else _digits(run, run in whole, rng) for run in set(runs)}
+    source, target = (_DIGITS.sub(lambda found: other[found[0]], side) for side in (pair.source, pair.target))
+    return Pair(source, target)
+
+
+def _digits(run: str, whole: bool, rng: random.Random) -> str:
+    length = rng.randint(len(run), 7) if whole and rng.random() < 0.3 else len(run)
+    return str(rng.randint(10 ** (length - 1) if length > 1 else 2, 10**length - 1))
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str, str]]:

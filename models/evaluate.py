@@ -14,6 +14,7 @@ from appliance.inference.translator import Translator
 from appliance.packs.manifest import SELFTEST_ARROW, Figure
 from appliance.packs.store import verify
 from models import corpus
+from models.errors import FactoryError
 from models.recipe import Recipe
 
 
@@ -62,6 +63,22 @@ def evaluate(
                 report(score)
                 scores.append(score)
     return scores
+
+
+def exact_pack(recipe: Recipe, work: Path) -> Path:
+    """The folder of a pack with the weights as they were trained, in fp32, made from what a build left in `work`.
+
+    Raises:
+        FactoryError: nothing was built there.
+    """
+    from models.export import assemble  # torch takes seconds to import
+    from models.pack import build_pack
+
+    if not (work / "exported" / "encoder_model.onnx").is_file():
+        raise FactoryError(f"{work} holds no exported model: run `baraza-factory build {recipe.path.stem}` first.")
+    assemble(work / "exported", work / "exact")
+    build_pack(recipe, work / "exact", work / "spm.model", corpus.load(work / "pairs.tsv.zst"), work / "exact-pack")
+    return work / "exact-pack"
 
 
 def _score(

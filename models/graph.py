@@ -7,11 +7,12 @@ encoder's keys, values and mask, which are computed once a sentence and stay whe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
-from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, helper
+from onnx import ModelProto, TensorProto, ValueInfoProto, helper
+
+from models.embedding_table import graphs_of
 
 PAST = "past_key_values."
 
@@ -27,7 +28,7 @@ def choose_rows_inside(source: Path, target: Path) -> None:
         if rows is not None:
             renamed[value.name] = f"{value.name}.chosen"
             gathers.append(helper.make_node("Gather", [value.name, rows], [renamed[value.name]], axis=0))
-    for each in _graphs(graph):
+    for each in graphs_of(graph):
         for node in each.node:
             for index, name in enumerate(node.input):
                 node.input[index] = renamed.get(name, name)
@@ -58,14 +59,6 @@ def _name_first_dimension(value: ValueInfoProto) -> None:
         dimensions[0].dim_param = "sentences"
     else:
         dimensions[0].dim_param = "past_row_count" if value.name.startswith(PAST) else "rows"
-
-
-def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from _graphs(attribute.g)
 
 
 def _save(model: ModelProto, target: Path) -> None:

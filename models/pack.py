@@ -4,34 +4,58 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from appliance import __version__
-from appliance.packs.manifest import MANIFEST, Figure
+from appliance.packs.manifest import MANIFEST, Figure, Origin
 from appliance.translation.languages import WORD
 from models.corpus import Pair
 from models.recipe import Recipe
 
+CARD = "card.md"
 COMMON_WORDS = 3000  # of each language, for recognising the language of short texts
 WORKING_MEMORY = 160 * 1024 * 1024  # bytes, beside three times the weights: measured by benchmarks/memory.py
+BLOCK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What a pack says of itself before anything of its kind. `recipe` is the file name of the recipe."""
+
+    name: str
+    version: str
+    kind: str
+    title: str
+    languages: tuple[str, ...]
+    licence: str
+    about: str
+    recipe: str
 
 
 def build_pack(recipe: Recipe, graphs: Path, spm_model: Path, pairs: dict[str, list[Pair]], folder: Path) -> None:
-    """Put the files of a translation pack in `folder`, with a `pack.toml` that has no figures yet."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    for name in ("encoder.onnx", "decoder.onnx"):
-        shutil.copyfile(graphs / name, folder / name)
+    """Put the files of a trained translation pack in `folder`, with a `pack.toml` that has no figures yet."""
+    begin_pack(folder)
+    for path in graphs.iterdir():
+        shutil.copyfile(path, folder / path.name)
     shutil.copyfile(spm_model, folder / "spm.model")
     everyday = pairs[recipe.corpus.sources[0].name]
     for language, side in ((recipe.corpus.source, "source"), (recipe.corpus.target, "target")):
         words = common_words(getattr(pair, side) for pair in everyday)
         (folder / f"words.{language}.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
-    write_manifest(recipe, folder, [])
+    describe_translation(recipe, folder)
+
+
+def begin_pack(folder: Path) -> None:
+    """Make an empty `folder`, in place of what may be there."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
 
 
 def common_words(sentences: Iterable[str]) -> list[str]:
@@ -40,53 +64,123 @@ def common_words(sentences: Iterable[str]) -> list[str]:
     return [word for word, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:COMMON_WORDS]]
 
 
-def write_manifest(recipe: Recipe, folder: Path, figures: list[Figure], selftest: dict[str, str] | None = None) -> None:
-    """Write `pack.toml` for the files in `folder`."""
-    files = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
-    size = sum(path.stat().st_size for path in files)
-    lines = [
-        f"name = {_text(recipe.name)}",
-        f"version = {_text(recipe.version)}",
-        f"kind = {_text(recipe.kind)}",
-        f"title = {_text(recipe.title)}",
-        f"languages = {_text(list(recipe.languages))}",
-        f"licence = {_text(recipe.licence)}",
-        f"about = {_text(recipe.about)}",
-        f"recipe = {_text(recipe.path.name)}",
-        f"memory_bytes = {3 * size + WORKING_MEMORY}",
-        f"least_appliance = {_text(__version__)}",
-        "",
-        "[translation]",
-        'encoder = "encoder.onnx"',
-        'decoder = "decoder.onnx"',
-        'tokenizer = "spm.model"',
-        "",
-        "[translation.words]",
-        *(f'{language} = "words.{language}.txt"' for language in recipe.languages),
-    ]
-    for way in recipe.directions:
-        lines += _table("translation.directions", {"source": way.source, "target": way.target, "tag": way.tag})
+def describe_translation(
+    recipe: Recipe, folder: Path, figures: Sequence[Figure] = (), selftest: dict[str, str] | None = None
+) -> None:
+    """Write `pack.toml` for the files of a trained translation pack in `folder`."""
+    settings: dict[str, Any] = {
+        "encoder": "encoder.onnx",
+        "decoder": "decoder.onnx",
+        "tokenizer": "spm.model",
+        "positions": recipe.model.max_positions,
+        "words": {language: f"words.{language}.txt" for language in recipe.languages},
+        "directions": [{"source": way.source, "target": way.target, "tag": way.tag} for way in recipe.directions],
+    }
+    sources = [Origin(each.title, each.licence, each.url, each.revision) for each in recipe.corpus.sources]
+    write_manifest(
+        folder,
+        heading_of(recipe),
+        settings,
+        sources=sources,
+        memory_bytes=3 * size_of(folder) + WORKING_MEMORY,
+        figures=figures,
+        selftest=selftest,
+    )
+
+
+def heading_of(recipe: Any) -> Heading:
+    """The heading of a recipe of any kind: each has these fields."""
+    return Heading(
+        name=recipe.name,
+        version=recipe.version,
+        kind=recipe.kind,
+        title=recipe.title,
+        languages=tuple(recipe.languages),
+        licence=recipe.licence,
+        about=recipe.about,
+        recipe=recipe.path.name,
+    )
+
+
+def write_manifest(
+    folder: Path,
+    heading: Heading,
+    settings: dict[str, Any],
+    *,
+    sources: Sequence[Origin],
+    memory_bytes: int,
+    figures: Sequence[Figure] = (),
+    selftest: dict[str, str] | None = None,
+) -> None:
+    """Write `pack.toml` of any kind for the files in `folder`, the same bytes for the same files and words.
+
+    `settings` is the table named after the kind: plain values, lists of them, tables and lists of tables. A file
+    `card.md` in the folder becomes the pack's card.
+    """
+    files = _files(folder)
+    lines = [f"{key} = {toml_value(value)}" for key, value in vars(heading).items()]
+    lines += [f"memory_bytes = {memory_bytes}", f"least_appliance = {toml_value(__version__)}"]
+    if (folder / CARD).is_file():
+        lines.append(f"card = {toml_value(CARD)}")
+    lines += _settings(heading.kind, settings)
     if selftest:
-        lines += ["", "[selftest]", *(f"{key} = {_text(value)}" for key, value in selftest.items())]
-    for source in recipe.corpus.sources:
-        lines += _table(
-            "sources",
-            {"title": source.title, "licence": source.licence, "url": source.url, "revision": source.revision},
-        )
+        lines += ["", "[selftest]", *(f"{_key(key)} = {toml_value(value)}" for key, value in selftest.items())]
+    for source in sources:
+        lines += _row("sources", vars(source))
     for figure in figures:
-        lines += _table("figures", vars(figure))
+        lines += _row("figures", vars(figure))
     for path in files:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        lines += _table("files", {"path": path.name, "size": path.stat().st_size, "sha256": digest})
+        row = {"path": path.relative_to(folder).as_posix(), "size": path.stat().st_size, "sha256": _sha256(path)}
+        lines += _row("files", row)
     partial = folder / f".{MANIFEST}.partial"
     partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
     partial.replace(folder / MANIFEST)
 
 
-def _table(name: str, values: dict[str, str | int | float]) -> list[str]:
-    return ["", f"[[{name}]]", *(f"{key} = {_text(value)}" for key, value in values.items())]
+def size_of(folder: Path) -> int:
+    """Bytes of all files of a pack but its manifest."""
+    return sum(path.stat().st_size for path in _files(folder))
 
 
-def _text(value: object) -> str:
-    """A TOML value; JSON's strings, numbers and lists of them are TOML's."""
-    return json.dumps(value, ensure_ascii=False)
+def toml_value(value: object) -> str:
+    """A TOML value; JSON's strings, numbers and lists of them are TOML's but for one control character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _files(folder: Path) -> list[Path]:
+    found = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return sorted(path for path in found if path != folder / MANIFEST)
+
+
+def _settings(kind: str, settings: dict[str, Any]) -> list[str]:
+    plain = {key: value for key, value in settings.items() if not isinstance(value, dict) and not _is_rows(value)}
+    lines = ["", f"[{kind}]", *(f"{key} = {toml_value(value)}" for key, value in plain.items())]
+    for key, value in settings.items():
+        if isinstance(value, dict) and value:
+            inner = (f"{_key(name)} = {toml_value(each)}" for name, each in value.items())
+            lines += ["", f"[{kind}.{key}]", *inner]
+    for key, value in settings.items():
+        if _is_rows(value):
+            for row in value:
+                lines += _row(f"{kind}.{key}", row)
+    return lines
+
+
+def _is_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+
+
+def _row(name: str, values: dict[str, Any]) -> list[str]:
+    return ["", f"[[{name}]]", *(f"{_key(key)} = {toml_value(value)}" for key, value in values.items())]
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_value(name)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,7 +33,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Which file of `corpus<TAB>english<TAB>foreign` lines, and which corpora of it.
+    """Which file of `corpus<TAB>english<TAB>foreign` lines, beside the recipe or in the corpora, and which of it.
 
     Two corpora are our own and come with the repository: `own_knowledge` (titles, signs, steps and warnings
     of the articles, which stand in several languages) and `own_phrasebook` (models/phrasebook).
@@ -49,9 +49,16 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Tokenizer:
+    """`method`: SentencePiece's “unigram”, or “bpe” for little text.
+
+    Unigram begins with strings that stand in two different words, so that a word which stands in no other one is
+    always cut up, however frequent it is; where words are few, these are many of them.
+    """
+
     vocab_size: int = 8000
     character_coverage: float = 0.9998
     sentences: int = 400_000
+    method: str = "unigram"
 
 
 @dataclass(frozen=True)
@@ -71,12 +78,19 @@ class Model:
 class Train:
     """How long and how. `minutes` counts computing time, over all the stretches of a resumed run.
 
+    `start_from` names a recipe whose trained weights are taken over: the layers as they are, the embedding of each
+    piece from the same piece of the other vocabulary, or from the pieces that it is made of there.
+
     `batch_tokens` is the number of source plus target tokens of one update; it grows to
     `batch_tokens_late` once `late_after` of the time is over. Label smoothing and dropout begin after
     `plain_updates`: on a CPU's few updates they keep attention to the source from forming.
+
+    The last five are chances that a pair is shown with some noise: its source in lower case, all of it in
+    capitals, without the full stop, with another pair after it, with other digits in its numbers.
     """
 
     minutes: float = 100.0
+    start_from: str = ""
     optimizer: str = "adamw"
     peak_rate: float = 1e-3
     warmup_updates: int = 600
@@ -93,6 +107,7 @@ class Train:
     upper_case: float = 0.01
     bare_end: float = 0.05
     joined: float = 0.05
+    renumbered: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -122,8 +137,8 @@ class Recipe:
     path: Path
 
 
-def read_recipe(path: Path) -> Recipe:
-    """Read and check a recipe.
+def read_recipe(path: Path, profile: str = "cpu") -> Recipe:
+    """Read and check a recipe; with the profile “gpu”, what its table [gpu] says goes before [model] and [train].
 
     Raises:
         RecipeError: the file is missing, is not TOML, or has a wrong, missing or unknown field.
@@ -135,8 +150,14 @@ def read_recipe(path: Path) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not valid TOML: {error}") from error
     try:
+        special = raw.pop("gpu", {})
+        if profile == "gpu":
+            for table in ("model", "train"):
+                raw[table] = {**raw.get(table, {}), **special.get(table, {})}
         corpus = dict(raw.pop("corpus"))
         sources = tuple(_fill(Source, row, "corpus.sources") for row in corpus.pop("sources"))
+        if "file" in corpus:
+            corpus["file"] = _beside(path, corpus["file"])
         recipe = Recipe(
             name=raw.pop("name"),
             version=raw.pop("version"),
@@ -150,7 +171,7 @@ def read_recipe(path: Path) -> Recipe:
             tokenizer=_fill(Tokenizer, raw.pop("tokenizer", {}), "tokenizer"),
             model=_fill(Model, raw.pop("model", {}), "model"),
             train=_fill(Train, raw.pop("train", {}), "train"),
-            evaluation=tuple(_fill(EvaluationSet, row, "evaluation") for row in raw.pop("evaluation", [])),
+            evaluation=tuple(_evaluation_set(path, row) for row in raw.pop("evaluation", [])),
             selftest=dict(raw.pop("selftest", {})),
             path=path,
         )
@@ -161,6 +182,32 @@ def read_recipe(path: Path) -> Recipe:
     if recipe.kind != "translation":
         raise RecipeError(f"{path}: this factory trains kind “translation” only, not “{recipe.kind}”.")
     return recipe
+
+
+def _evaluation_set(recipe: Path, row: dict[str, Any]) -> EvaluationSet:
+    read = _fill(EvaluationSet, row, "evaluation")
+    return replace(read, files={language: _beside(recipe, file) for language, file in read.files.items()})
+
+
+def _beside(recipe: Path, file: str) -> str:
+    """The path of a file that lies beside the recipe; else its name, for the folder of the corpora."""
+    here = recipe.resolve().parent / file
+    return str(here) if here.is_file() else file
+
+
+def read_any_recipe(path: Path) -> Any:
+    """A recipe of whatever kind: `Recipe`, `EmbeddingRecipe` or `PublicRecipe`. Raises RecipeError."""
+    from models.recipe_embedding import read_embedding_recipe
+    from models.recipe_public import read_public_recipe
+
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        raw = {}  # the reader below says what is wrong
+    model = raw.get("model", {})
+    if isinstance(model, dict) and "hub" in model:
+        return read_public_recipe(path)
+    return read_embedding_recipe(path) if raw.get("kind") == "embedding" else read_recipe(path)
 
 
 def _fill(kind: type[T], values: dict[str, Any], where: str) -> T:

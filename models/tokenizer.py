@@ -33,8 +33,9 @@ def train_tokenizer(recipe: Recipe, pairs: dict[str, list[Pair]], out: Path) -> 
     spm.SentencePieceTrainer.train(
         sentence_iterator=iter(sentences),
         model_writer=model,
-        model_type="unigram",
+        model_type=recipe.tokenizer.method,
         vocab_size=recipe.tokenizer.vocab_size,
+        hard_vocab_limit=recipe.tokenizer.method == "unigram",  # little text has fewer pieces than asked for
         character_coverage=recipe.tokenizer.character_coverage,
         normalization_rule_name="nmt_nfkc",
         byte_fallback=True,

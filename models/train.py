@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import sentencepiece as spm
 import torch
 from torch.nn import functional
@@ -23,6 +26,7 @@ from transformers import MarianConfig, MarianMTModel
 
 from models import corpus
 from models.corpus import Pair, Sampler
+from models.errors import FactoryError
 from models.recipe import Recipe, Train, read_recipe
 from models.tokenizer import EOS, PAD
 
@@ -30,7 +34,10 @@ POOL = 24_000  # pairs drawn at once, sorted by length and cut into batches
 MAX_PIECES = 160  # of one side; longer pairs are left out
 LONGEST_STEP = 20.0  # seconds; a longer one was a pause of the process, and is not counted
 SAVE_EVERY = 120.0  # seconds of training
+HELD = 200  # pairs of the first corpus kept from training, to see the loss on; the figures come from the sets
+AHEAD = 12  # pools made ready by processes of their own while a GPU works on one
 IGNORE = -100
+EMBEDDINGS = ("shared.weight", "embed_tokens.weight", "lm_head.weight")  # one matrix under its names
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,55 @@ def new_model(recipe: Recipe, vocabulary: int) -> MarianMTModel:
     return model
 
 
+def take_over(model: MarianMTModel, spm_model: Path, parent: Path) -> None:
+    """Give `model` the trained weights in `parent`, the work folder of a finished recipe (`start_from`).
+
+    The layers are copied. The embedding of a piece is that of the same piece in the other vocabulary; of a new one,
+    the mean of the pieces that it is made of there; of a new tag, the mean of the tags.
+
+    Raises:
+        FactoryError: the recipe there is not finished, or its model has another shape.
+    """
+    if not (parent / "checkpoint" / "config.json").is_file():
+        raise FactoryError(f"start_from: {parent} holds no trained model. Build the recipe {parent.name} first.")
+    old_pieces = spm.SentencePieceProcessor(model_file=str(parent / "spm.model"))
+    pieces = spm.SentencePieceProcessor(model_file=str(spm_model))
+    old = MarianMTModel.from_pretrained(parent / "checkpoint")
+    state, table = old.state_dict(), old.get_input_embeddings().weight.detach()
+    rows = [_made_of(pieces.id_to_piece(index), old_pieces) for index in range(pieces.get_piece_size())]
+    embedding = torch.stack([table[row].mean(0) for row in rows])
+    own = model.state_dict()
+    for name, value in own.items():
+        if name.endswith(EMBEDDINGS):
+            own[name] = embedding
+        elif name != "final_logits_bias":
+            own[name] = state[name]
+        if own[name].shape != value.shape:
+            raise FactoryError(
+                f"start_from: the model of {parent.name} has another shape ({name}: {tuple(own[name].shape)}, "
+                f"here {tuple(value.shape)}). Give both recipes the same [model]."
+            )
+    model.load_state_dict(own)
+
+
+def _made_of(piece: str, old: spm.SentencePieceProcessor) -> list[int]:
+    """Ids of the longest pieces of the vocabulary `old` that make up `piece`, from the left."""
+    if piece == old.id_to_piece(old.unk_id()) or old.piece_to_id(piece) != old.unk_id():
+        return [old.piece_to_id(piece)]
+    if piece.startswith(">>"):
+        return [index for index in range(old.get_piece_size()) if old.id_to_piece(index).startswith(">>")]
+    found: list[int] = []
+    while piece:
+        fits = (length for length in range(len(piece), 0, -1) if old.piece_to_id(piece[:length]) != old.unk_id())
+        length = next(fits, 0)
+        if length:
+            found.append(old.piece_to_id(piece[:length]))
+        else:
+            found += [old.piece_to_id(f"<0x{byte:02X}>") for byte in piece[0].encode()]
+        piece = piece[length or 1 :]
+    return found
+
+
 def batches(recipe: Recipe, pairs: dict[str, list[Pair]], spm_model: Path, pool: int, tokens: int) -> Iterator[Batch]:
     """The batches of pool number `pool`, each of at most `tokens` source plus target tokens."""
     sampler = Sampler(pairs, recipe.corpus.sources, recipe.train, f"{recipe.train.seed}/{pool}")
@@ -132,16 +188,71 @@ def loss_of(model: MarianMTModel, batch: Batch, smoothing: float, device: torch.
     return functional.cross_entropy(logits.float(), labels[real], label_smoothing=smoothing)
 
 
+class Supply:
+    """The batches of a run, pool by pool; with `processes`, the next pools are made ready beside the training."""
+
+    def __init__(self, recipe: Recipe, prepared: Path, spm_model: Path, processes: int) -> None:
+        self._recipe, self._spm_model = recipe, spm_model
+        self.held, self._pairs = hold_out(recipe, corpus.load(prepared))
+        self._helpers: ProcessPoolExecutor | None = None
+        self._ahead = processes
+        self._coming: dict[tuple[int, int], Future[list[Arrays]]] = {}
+        if processes:
+            context = multiprocessing.get_context("spawn")
+            self._helpers = ProcessPoolExecutor(processes, context, _prepare_helper, (recipe, prepared, spm_model))
+
+    def pool(self, number: int, tokens: int) -> Iterator[Batch]:
+        if self._helpers is None:
+            yield from batches(self._recipe, self._pairs, self._spm_model, number, tokens)
+            return
+        for later in range(number, number + self._ahead):
+            if (later, tokens) not in self._coming:
+                self._coming[later, tokens] = self._helpers.submit(_pool_of_helper, later, tokens)
+        for arrays in self._coming.pop((number, tokens)).result():
+            yield Batch(*(torch.from_numpy(array.astype(np.int64)) for array in arrays))
+
+    def close(self) -> None:
+        """End the processes, if there are any; what they have ready is dropped."""
+        if self._helpers:
+            self._helpers.shutdown(cancel_futures=True)
+
+
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
+_helper: dict[str, Any] = {}
+
+
+def _prepare_helper(recipe: Recipe, prepared: Path, spm_model: Path) -> None:
+    torch.set_num_threads(1)
+    _helper.update(recipe=recipe, pairs=hold_out(recipe, corpus.load(prepared))[1], spm_model=spm_model)
+
+
+def _pool_of_helper(number: int, tokens: int) -> list[Arrays]:
+    """The batches of a pool as int16 arrays: ids fit, and a pipe carries them faster."""
+    made = batches(_helper["recipe"], _helper["pairs"], _helper["spm_model"], number, tokens)
+    return [tuple(each.numpy().astype(np.int16) for each in (b.source, b.decoder, b.labels)) for b in made]  # type: ignore[misc]
+
+
+def hold_out(recipe: Recipe, pairs: dict[str, list[Pair]]) -> tuple[list[Pair], dict[str, list[Pair]]]:
+    """(`HELD` pairs of the first corpus, all the others)."""
+    name = recipe.corpus.sources[0].name
+    count = min(HELD, len(pairs[name]) // 10)
+    return pairs[name][:count], {**pairs, name: pairs[name][count:]}
+
+
 class Trainer:
     """A run of training, kept in `folder`: `state.pt` to go on from, `log.jsonl` to look at."""
 
-    def __init__(self, recipe: Recipe, prepared: Path, spm_model: Path, folder: Path) -> None:
+    def __init__(self, recipe: Recipe, prepared: Path, spm_model: Path, folder: Path, device: str) -> None:
         self.recipe, self.folder, self.spm_model = recipe, folder, spm_model
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.pairs = corpus.load(prepared)
-        self.held = self._hold_out(200)
+        self.device = torch.device(device)
+        self.supply = Supply(recipe, prepared, spm_model, processes=AHEAD if device == "cuda" else 0)
         vocabulary = spm.SentencePieceProcessor(model_file=str(spm_model)).get_piece_size()
-        self.model = new_model(recipe, vocabulary).to(self.device)
+        self.model = new_model(recipe, vocabulary)
+        if recipe.train.start_from and not (folder / "state.pt").is_file():
+            take_over(self.model, spm_model, folder.parent.parent / recipe.train.start_from)
+        if device == "cuda":
+            self.model.config._attn_implementation = "sdpa"
+        self.model.to(self.device)
         self.average = [parameter.detach().clone() for parameter in self.model.parameters()]
         self.optimizers = make_optimizers(self.model, recipe.train)
         self.progress = Progress()
@@ -151,6 +262,8 @@ class Trainer:
     def run(self, minutes: float, stretch: float) -> None:
         """Train until `minutes` in all, or `stretch` minutes more, whichever comes first."""
         stop_at = min(minutes * 60, self.progress.seconds + stretch * 60)
+        if self.progress.seconds >= stop_at:
+            return
         saved = self.progress.seconds
         self.model.train()
         with tqdm(total=round(minutes * 60), initial=round(self.progress.seconds), unit="s", desc="training") as bar:
@@ -186,7 +299,7 @@ class Trainer:
     def _pool(self, minutes: float) -> Iterator[Batch]:
         late = self.progress.seconds > self.recipe.train.late_after * minutes * 60
         tokens = self.recipe.train.batch_tokens_late if late else self.recipe.train.batch_tokens
-        return batches(self.recipe, self.pairs, self.spm_model, self.progress.pools, tokens)
+        return self.supply.pool(self.progress.pools, tokens)
 
     def _update(self, batch: Batch, done: float) -> float:
         train, began = self.recipe.train, time.monotonic()
@@ -218,22 +331,15 @@ class Trainer:
                 self.average, [parameter.detach() for parameter in self.model.parameters()], min(1.0, 10 / horizon)
             )
 
-    def _hold_out(self, count: int) -> list[Pair]:
-        """Pairs of the first corpus kept from training, to see the loss on (the figures come from the sets)."""
-        name = self.recipe.corpus.sources[0].name
-        count = min(count, len(self.pairs[name]) // 10)
-        held, self.pairs[name] = self.pairs[name][:count], self.pairs[name][count:]
-        return held
-
     def _check(self, loss: float) -> None:
         self.model.eval()
-        kept = replace(self.recipe.train, lower_case=0, upper_case=0, bare_end=0, joined=0)
+        kept = replace(self.recipe.train, lower_case=0, upper_case=0, bare_end=0, joined=0, renumbered=0)
         recipe = replace(self.recipe, train=kept)
         processor = spm.SentencePieceProcessor(model_file=str(self.spm_model))
         row: dict[str, Any] = vars(self.progress) | {"loss": round(loss, 4)}
         with torch.no_grad():
             for number, direction in enumerate(recipe.directions):
-                examples = [encode(pair, recipe, number, processor) for pair in self.held]
+                examples = [encode(pair, recipe, number, processor) for pair in self.supply.held]
                 row[f"held {direction.source}-{direction.target}"] = round(
                     float(loss_of(self.model, make_batch(examples), 0.0, self.device)), 4
                 )
@@ -316,14 +422,22 @@ def _encoded(
 @click.option("--minutes", type=float, help="Computing time in all; default: the recipe's.")
 @click.option("--stretch", type=float, default=math.inf, help="Stop after so many minutes more, to go on later.")
 @click.option("--threads", type=int, default=0, help="CPU threads; default: all cores.")
-def main(recipe: Path, work: Path, minutes: float | None, stretch: float, threads: int) -> None:
+@click.option(
+    "--profile", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", help="Which settings of the recipe to use."
+)
+def main(recipe: Path, work: Path, minutes: float | None, stretch: float, threads: int, profile: str) -> None:
     """Train the model of RECIPE, going on where an earlier run stopped."""
     if threads:
         torch.set_num_threads(threads)
-    read = read_recipe(recipe)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    read = read_recipe(recipe, {"auto": "gpu" if device == "cuda" else "cpu"}.get(profile, profile))
     minutes = minutes or read.train.minutes
-    trainer = Trainer(read, work / "pairs.tsv.zst", work / "spm.model", work / "training")
+    try:
+        trainer = Trainer(read, work / "pairs.tsv.zst", work / "spm.model", work / "training", device)
+    except FactoryError as error:
+        raise click.ClickException(str(error)) from error
     trainer.run(minutes, stretch)
+    trainer.supply.close()
     if trainer.finished(minutes):
         trainer.write_checkpoint(work / "checkpoint")
 

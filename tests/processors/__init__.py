@@ -1,0 +1,1 @@
+"""The same pack on other processors, emulated: `make test-processors`."""
