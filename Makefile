@@ -52,8 +52,9 @@ $(FACTORY)/.installed: requirements-factory.lock pyproject.toml
 	$(FACTORY)/bin/pip install --quiet --no-deps --editable .
 	@touch $@
 
-evaluate: $(FACTORY)/.installed ## Print BLEU and chrF2 of the starter packs (needs the corpora: see models/recipes)
-	@for recipe in models/recipes/*.toml; do $(FACTORY)/bin/baraza-factory evaluate $$recipe || exit 1; done
+evaluate: $(FACTORY)/.installed ## Print the figures of the starter packs (needs the corpora: see models/recipes); EXACT=--exact adds fp32
+	@for pack in models/starter/*/*/pack.toml; do \
+	$(FACTORY)/bin/baraza-factory evaluate models/recipes/$$(basename $$(dirname $$(dirname $$pack))).toml $(EXACT) || exit 1; done
 
 test-factory: $(FACTORY)/.installed ## Tests of the factory: parity with transformers, a whole small build
 	$(FACTORY)/bin/python -m pytest -m 'factory and not slow'

@@ -142,10 +142,11 @@ def _only(options: dict[str, Any], reason: str, *names: str) -> None:
     type=click.Path(path_type=Path),
     help="Folder of the pack. [where `build` puts it]",
 )
+@click.option("--exact", is_flag=True, help="The weights as trained, in fp32, beside the int8 pack: what it costs.")
 @THREADS
 @BEAM
 @MOST
-def evaluate(recipe: str, pack: Path | None, threads: int, beam: int, most: int | None) -> None:
+def evaluate(recipe: str, pack: Path | None, exact: bool, threads: int, beam: int, most: int | None) -> None:
     """Print the figures of the pack of RECIPE on its evaluation sets, through the engine of the box.
 
     BLEU and chrF2 of a translation; cosine to the teacher and what is found of an embedding.
@@ -160,19 +161,28 @@ def evaluate(recipe: str, pack: Path | None, threads: int, beam: int, most: int 
         return
     if read.kind != "translation":
         raise FactoryError(f"There are no figures for packs of kind “{read.kind}” of public models.")
+    _evaluate_translation(read, folder, exact, beam, threads, most)
+
+
+def _evaluate_translation(recipe: Recipe, pack: Path, exact: bool, beam: int, threads: int, most: int | None) -> None:
+    from models.evaluate import Score, exact_pack
     from models.evaluate import evaluate as measure
 
-    click.echo(f"{'set':12} {'direction':10} {'sentences':>9} {'chrF2':>7} {'BLEU':>7} {'tokens/s':>9}")
-    measure(
-        read,
-        folder,
-        beam,
-        threads,
-        most,
-        lambda s: click.echo(
-            f"{s.set:12} {s.direction:10} {s.sentences:9} {s.chrf2:7.2f} {s.bleu:7.2f} {s.tokens_per_second:9.0f}"
-        ),
-    )
+    def show(score: Score) -> None:
+        click.echo(
+            f"{label:5} {score.set:12} {score.direction:10} {score.sentences:9} {score.chrf2:7.2f} {score.bleu:7.2f} "
+            f"{score.tokens_per_second:9.0f}"
+        )
+
+    click.echo(f"{recipe.name}, {pack.name}, beam {beam}")
+    click.echo(f"{'':5} {'set':12} {'direction':10} {'sentences':>9} {'chrF2':>7} {'BLEU':>7} {'tokens/s':>9}")
+    label = "int8"
+    small = measure(recipe, pack, beam, threads, most, show)
+    if exact:
+        label = "fp32"
+        large = measure(recipe, exact_pack(recipe, WORK / recipe.name), beam, threads, most, show)
+        lost = [one.chrf2 - other.chrf2 for one, other in zip(large, small, strict=True)]
+        click.echo(f"chrF2 lost by int8: {sum(lost) / len(lost):.2f} on average, {max(lost):.2f} at most")
 
 
 def find_recipe(name: str) -> Path:
