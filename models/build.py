@@ -1,13 +1,7 @@
-"""The steps from a recipe to a pack, each done once and found done when the build is taken up again.
-
-A step's stamp holds a digest of what it depends on: the part of the recipe it reads and the stamp of the step
-before. A step whose stamp is as it would be now is not run again.
-"""
+"""The steps from a recipe to a pack, each done once and found done when the build is taken up again."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -19,6 +13,7 @@ from models import corpus
 from models.errors import FactoryError
 from models.pack import CARD, build_pack, describe_translation
 from models.recipe import Recipe
+from models.steps import Steps
 from models.tokenizer import train_tokenizer, write_marian_vocabulary
 
 Say = Callable[[str], None]
@@ -54,7 +49,6 @@ class Build:
     def __init__(self, recipe: Recipe, work: Path, packs: Path, options: Options, say: Say) -> None:
         self.recipe, self.work, self.options, self.say = recipe, work, options, say
         self.pack = packs / recipe.name / recipe.version
-        self._stamp = ""
 
     def run(self) -> bool:
         """Make the pack; False if training was stopped by `stretch` and is to be taken up later.
@@ -64,34 +58,19 @@ class Build:
         """
         recipe, work = self.recipe, self.work
         work.mkdir(parents=True, exist_ok=True)
-        self._step("corpus", {"corpus": asdict(recipe.corpus)}, self._prepare, work / "pairs.tsv.zst")
-        self._step("tokenizer", asdict(recipe.tokenizer), self._train_tokenizer, work / "spm.model")
+        steps = Steps(work, self.say)
+        steps.do("corpus", {"corpus": asdict(recipe.corpus)}, self._prepare, work / "pairs.tsv.zst")
+        steps.do("tokenizer", asdict(recipe.tokenizer), self._train_tokenizer, work / "spm.model")
         training = {**asdict(recipe.train), **asdict(recipe.model)}
         training["minutes"] = self.options.minutes or recipe.train.minutes
-        if not self._step("training", training, self._train, work / "checkpoint" / "config.json"):
+        if not steps.do("training", training, self._train, work / "checkpoint" / "config.json"):
             return False
-        self._step("export", {}, self._export, work / "exported" / "encoder_model.onnx")
-        self._step("quantize", {"embedding": "once"}, self._quantize, work / "int8" / "decoder.onnx")
+        steps.do("export", {}, self._export, work / "exported" / "encoder_model.onnx")
+        steps.do("quantize", {"embedding": "once"}, self._quantize, work / "int8" / "decoder.onnx")
         about = asdict(replace(recipe, path=Path(recipe.path.name)))
-        self._step("pack", about, self._pack, self.pack / "pack.toml")
+        steps.do("pack", about, self._pack, self.pack / "pack.toml")
         if recipe.evaluation or recipe.selftest:
-            self._step("evaluate", {"beam": self.options.beam, "most": self.options.most}, self._evaluate, self.pack)
-        return True
-
-    def _step(self, name: str, settings: dict[str, object], work: Callable[[], None], result: Path) -> bool:
-        """Do a step unless it is done; whether it is done now."""
-        described = json.dumps([name, self._stamp, settings], sort_keys=True, default=str)
-        stamp = hashlib.sha256(described.encode()).hexdigest()
-        path = self.work / f"{name}.done"
-        if path.is_file() and path.read_text(encoding="ascii") == stamp and result.exists():
-            self.say(f"{name}: done before")
-        else:
-            self.say(f"{name} …")
-            work()
-            if not result.exists():
-                return False
-            path.write_text(stamp, encoding="ascii")
-        self._stamp = stamp
+            steps.do("evaluate", {"beam": self.options.beam, "most": self.options.most}, self._evaluate, self.pack)
         return True
 
     def _prepare(self) -> None:

@@ -6,10 +6,8 @@ its memory settings when a process starts. See `docs/decisions/` for what was me
 
 from __future__ import annotations
 
-import json
 import math
 import multiprocessing
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -21,19 +19,17 @@ import numpy as np
 import sentencepiece as spm
 import torch
 from torch.nn import functional
-from tqdm import tqdm
 from transformers import MarianConfig, MarianMTModel
 
 from models import corpus
 from models.corpus import Pair, Sampler
 from models.errors import FactoryError
 from models.recipe import Recipe, Train, read_recipe
+from models.run import Run
 from models.tokenizer import EOS, PAD
 
 POOL = 24_000  # pairs drawn at once, sorted by length and cut into batches
 MAX_PIECES = 160  # of one side; longer pairs are left out
-LONGEST_STEP = 20.0  # seconds; a longer one was a pause of the process, and is not counted
-SAVE_EVERY = 120.0  # seconds of training
 HELD = 200  # pairs of the first corpus kept from training, to see the loss on; the figures come from the sets
 AHEAD = 12  # pools made ready by processes of their own while a GPU works on one
 IGNORE = -100
@@ -51,16 +47,6 @@ class Batch:
     @property
     def pairs(self) -> int:
         return self.source.shape[0]
-
-
-@dataclass
-class Progress:
-    """How far a run is; `seconds` is computing time over all its stretches."""
-
-    updates: int = 0
-    pairs: int = 0
-    pools: int = 0
-    seconds: float = 0.0
 
 
 def new_model(recipe: Recipe, vocabulary: int) -> MarianMTModel:
@@ -239,135 +225,49 @@ def hold_out(recipe: Recipe, pairs: dict[str, list[Pair]]) -> tuple[list[Pair], 
     return pairs[name][:count], {**pairs, name: pairs[name][count:]}
 
 
-class Trainer:
-    """A run of training, kept in `folder`: `state.pt` to go on from, `log.jsonl` to look at."""
+class Trainer(Run[Batch]):
+    """A run of training of a translation model."""
 
     def __init__(self, recipe: Recipe, prepared: Path, spm_model: Path, folder: Path, device: str) -> None:
-        self.recipe, self.folder, self.spm_model = recipe, folder, spm_model
-        self.device = torch.device(device)
+        self.recipe = recipe
         self.supply = Supply(recipe, prepared, spm_model, processes=AHEAD if device == "cuda" else 0)
-        vocabulary = spm.SentencePieceProcessor(model_file=str(spm_model)).get_piece_size()
-        self.model = new_model(recipe, vocabulary)
+        self.pieces = spm.SentencePieceProcessor(model_file=str(spm_model))
+        model = new_model(recipe, self.pieces.get_piece_size())
         if recipe.train.start_from and not (folder / "state.pt").is_file():
-            take_over(self.model, spm_model, folder.parent.parent / recipe.train.start_from)
+            take_over(model, spm_model, folder.parent.parent / recipe.train.start_from)
         if device == "cuda":
-            self.model.config._attn_implementation = "sdpa"
-        self.model.to(self.device)
-        self.average = [parameter.detach().clone() for parameter in self.model.parameters()]
-        self.optimizers = make_optimizers(self.model, recipe.train)
-        self.progress = Progress()
-        folder.mkdir(parents=True, exist_ok=True)
-        self._resume()
+            model.config._attn_implementation = "sdpa"
+        model.to(device)
+        optimizers = make_optimizers(model, recipe.train)
+        super().__init__(model, optimizers, recipe.train, folder, torch.device(device))
 
-    def run(self, minutes: float, stretch: float) -> None:
-        """Train until `minutes` in all, or `stretch` minutes more, whichever comes first."""
-        stop_at = min(minutes * 60, self.progress.seconds + stretch * 60)
-        if self.progress.seconds >= stop_at:
-            return
-        saved = self.progress.seconds
-        self.model.train()
-        with tqdm(total=round(minutes * 60), initial=round(self.progress.seconds), unit="s", desc="training") as bar:
-            while self.progress.seconds < stop_at:
-                for batch in self._pool(minutes):
-                    loss = self._update(batch, self.progress.seconds / (minutes * 60))
-                    bar.n = min(bar.total, round(self.progress.seconds))
-                    if self.progress.updates % 100 == 0:
-                        bar.set_postfix(loss=f"{loss:.2f}", pairs=f"{self.progress.pairs / 1e6:.2f}M")
-                    if self.progress.seconds >= stop_at:
-                        break
-                    if self.progress.seconds - saved > SAVE_EVERY:
-                        self._check(loss)
-                        self._save()
-                        saved = self.progress.seconds
-                else:
-                    self.progress.pools += 1
-        self._check(loss)
-        self._save()
-
-    def finished(self, minutes: float) -> bool:
-        return self.progress.seconds >= minutes * 60
-
-    def write_checkpoint(self, folder: Path) -> None:
-        """Write the averaged weights in Hugging Face form."""
-        folder.mkdir(parents=True, exist_ok=True)
-        with torch.no_grad():
-            for parameter, mean in zip(self.model.parameters(), self.average, strict=True):
-                parameter.copy_(mean)
-        self.model.config._attn_implementation = "sdpa"
-        self.model.save_pretrained(folder)
-
-    def _pool(self, minutes: float) -> Iterator[Batch]:
-        late = self.progress.seconds > self.recipe.train.late_after * minutes * 60
-        tokens = self.recipe.train.batch_tokens_late if late else self.recipe.train.batch_tokens
+    def pool(self, done: float) -> Iterator[Batch]:
+        train = self.recipe.train
+        tokens = train.batch_tokens_late if done > train.late_after else train.batch_tokens
         return self.supply.pool(self.progress.pools, tokens)
 
-    def _update(self, batch: Batch, done: float) -> float:
-        train, began = self.recipe.train, time.monotonic()
+    def loss(self, batch: Batch) -> torch.Tensor:
+        train = self.recipe.train
         plain = self.progress.updates < train.plain_updates
         set_dropout(self.model, 0.0 if plain else train.dropout)
-        rate = learning_rate(train, self.progress.updates, done)
-        loss = loss_of(self.model, batch, 0.0 if plain else train.label_smoothing, self.device)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip)
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        self.progress.updates += 1
-        self.progress.pairs += batch.pairs
-        if self.progress.updates % 10 == 0:
-            self._average()
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise click.ClickException(f"The loss is {value} after {self.progress.updates} updates: lower peak_rate.")
-        self.progress.seconds += min(time.monotonic() - began, LONGEST_STEP)
-        return value
+        return loss_of(self.model, batch, 0.0 if plain else train.label_smoothing, self.device)
 
-    def _average(self) -> None:
-        horizon = min(self.recipe.train.average_horizon, self.progress.updates / 5)
-        with torch.no_grad():
-            torch._foreach_lerp_(
-                self.average, [parameter.detach() for parameter in self.model.parameters()], min(1.0, 10 / horizon)
-            )
+    def rate(self, done: float) -> float:
+        return learning_rate(self.recipe.train, self.progress.updates, done)
 
-    def _check(self, loss: float) -> None:
-        self.model.eval()
+    def size(self, batch: Batch) -> int:
+        return batch.pairs
+
+    def held_out(self) -> dict[str, float]:
+        """The loss on held-out pairs, by direction."""
         kept = replace(self.recipe.train, lower_case=0, upper_case=0, bare_end=0, joined=0, renumbered=0)
         recipe = replace(self.recipe, train=kept)
-        processor = spm.SentencePieceProcessor(model_file=str(self.spm_model))
-        row: dict[str, Any] = vars(self.progress) | {"loss": round(loss, 4)}
-        with torch.no_grad():
-            for number, direction in enumerate(recipe.directions):
-                examples = [encode(pair, recipe, number, processor) for pair in self.supply.held]
-                row[f"held {direction.source}-{direction.target}"] = round(
-                    float(loss_of(self.model, make_batch(examples), 0.0, self.device)), 4
-                )
-        self.model.train()
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(row) + "\n")
-
-    def _save(self) -> None:
-        state = {
-            "model": self.model.state_dict(),
-            "average": self.average,
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "progress": vars(self.progress),
-        }
-        partial = self.folder / "state.partial"
-        torch.save(state, partial)
-        partial.replace(self.folder / "state.pt")
-
-    def _resume(self) -> None:
-        path = self.folder / "state.pt"
-        if not path.is_file():
-            return
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.average = [tensor.to(self.device) for tensor in state["average"]]
-        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
-        self.progress = Progress(**state["progress"])
+        figures = {}
+        for number, way in enumerate(recipe.directions):
+            examples = [encode(pair, recipe, number, self.pieces) for pair in self.supply.held]
+            loss = loss_of(self.model, make_batch(examples), 0.0, self.device)
+            figures[f"held {way.source}-{way.target}"] = float(loss)
+        return figures
 
 
 def encode(

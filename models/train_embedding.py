@@ -7,21 +7,18 @@ memory settings when a process starts.
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 import sentencepiece as spm
 import torch
 from tokenizers import Tokenizer
 from torch.nn import functional
-from tqdm import tqdm
 from transformers import BertConfig, BertModel
 from transformers.utils import logging as transformers_logging
 
@@ -29,12 +26,11 @@ from models import embedding_texts
 from models.embedding_texts import Example, without_accents
 from models.embedding_vocabulary import EOS, PAD, encode, first_embedding
 from models.recipe_embedding import EmbeddingRecipe, Train, read_embedding_recipe
+from models.run import Run
 from models.teacher import checkpoint_of, load_vectors, mean_over
 
 POOL = 16_000  # texts drawn at once, sorted by length and cut into batches
 HELD = 200  # examples of each language kept from training, to see how it goes
-LONGEST_STEP = 20.0  # seconds; a longer one was a pause of the process, and is not counted
-SAVE_EVERY = 120.0  # seconds of training
 MARKS = ".!?…"
 
 
@@ -47,73 +43,51 @@ class Batch:
     numbers: torch.Tensor
 
 
-@dataclass
-class Progress:
-    """How far a run is; `seconds` is computing time over all its stretches."""
-
-    updates: int = 0
-    texts: int = 0
-    pools: int = 0
-    seconds: float = 0.0
-
-
-class Trainer:
-    """A run of training, kept in `work/training`: `state.pt` to go on from, `log.jsonl` to look at.
+class Trainer(Run[Batch]):
+    """A run of training of an embedding.
 
     `work` holds `texts.tsv.zst`, `spm.model` and the folder `vectors`. `clock` gives seconds.
     """
 
     def __init__(self, recipe: EmbeddingRecipe, work: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self.recipe, self.folder, self.clock = recipe, work / "training", clock
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.recipe = recipe
         self.texts = embedding_texts.load(work / "texts.tsv.zst")
         self.weights = embedding_texts.weights(recipe, self.texts)
         self.vectors = torch.from_numpy(load_vectors(work / "vectors", len(self.texts.english)))
         self.processor = spm.SentencePieceProcessor(model_file=str(work / "spm.model"))
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.model = self._new_model().to(self.device)
+        folder = work / "training"
+        resumed = (folder / "state.pt").is_file()  # its weights are about to be read
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        model = new_student(recipe, self.processor, None if resumed else self.texts).to(device)
         self.held = self._hold_out()
-        self.average = [parameter.detach().clone() for parameter in self.model.parameters()]
-        self.optimizers = make_optimizers(self.model, recipe.train)
-        self.progress = Progress()
-        self._resume()
+        super().__init__(model, make_optimizers(model, recipe.train), recipe.train, folder, device, clock)
 
-    def run(self, minutes: float, stretch: float) -> None:
-        """Train until `minutes` in all, or `stretch` minutes more, whichever comes first."""
-        stop_at = min(minutes * 60, self.progress.seconds + stretch * 60)
-        saved, losses = self.progress.seconds, list[float]()
-        self.model.train()
-        with tqdm(total=round(minutes * 60), initial=round(self.progress.seconds), unit="s", desc="training") as bar:
-            while self.progress.seconds < stop_at:
-                for batch in self._pool():
-                    losses.append(self._update(batch, self.progress.seconds / (minutes * 60)))
-                    bar.n = min(bar.total, round(self.progress.seconds))
-                    if self.progress.updates % 50 == 0:
-                        recent = losses[-50:]
-                        bar.set_postfix(
-                            loss=f"{sum(recent) / len(recent):.3f}", texts=f"{self.progress.texts / 1e6:.2f}M"
-                        )
-                    if self.progress.seconds >= stop_at:
-                        break
-                    if self.progress.seconds - saved > SAVE_EVERY:
-                        self._keep(losses)
-                        saved = self.progress.seconds
-                else:
-                    self.progress.pools += 1
-        if losses:
-            self._keep(losses)
+    def pool(self, done: float) -> Iterator[Batch]:
+        return self.batches(self.progress.pools)
 
-    def finished(self, minutes: float) -> bool:
-        return self.progress.seconds >= minutes * 60
+    def loss(self, batch: Batch) -> torch.Tensor:
+        return loss_of(self.model, batch, self.recipe.train, self.device)
+
+    def rate(self, done: float) -> float:
+        train = self.recipe.train
+        return train.peak_rate * min(1.0, (self.progress.updates + 1) / train.warmup_updates) * max(0.02, 1.0 - done)
+
+    def size(self, batch: Batch) -> int:
+        return len(batch.ids)
+
+    def held_out(self) -> dict[str, float]:
+        """The mean cosine of held-out translations, and of their English, to the teacher, by language."""
+        figures = {}
+        for language, examples in self.held.items():
+            english = [self.texts.english[each.number] for each in examples]
+            sides = (language, [each.translation for each in examples]), (f"en of {language}", english)
+            for name, texts in sides:
+                figures[name] = self._cosine(texts, [each.number for each in examples])
+        return figures
 
     def write_checkpoint(self, folder: Path) -> None:
         """Write the averaged weights in Hugging Face form, with the SentencePiece model beside them."""
-        folder.mkdir(parents=True, exist_ok=True)
-        with torch.no_grad():
-            for parameter, mean in zip(self.model.parameters(), self.average, strict=True):
-                parameter.copy_(mean)
-        self.model.config._attn_implementation = "sdpa"
-        self.model.save_pretrained(folder)
+        super().write_checkpoint(folder)
         (folder / "spm.model").write_bytes(self.processor.serialized_model_proto())
 
     def batches(self, pool: int) -> Iterator[Batch]:
@@ -130,9 +104,6 @@ class Trainer:
         rng.shuffle(groups)
         for group in groups:
             yield self._batch([ids[row] for row in group], [drawn[row][1] for row in group])
-
-    def _pool(self) -> Iterator[Batch]:
-        return self.batches(self.progress.pools)
 
     def _draw(self, rng: random.Random) -> tuple[str, int]:
         """A text as somebody may have typed it, and the number of its vector."""
@@ -155,38 +126,6 @@ class Trainer:
         padded = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD)
         return Batch(padded, self.vectors[chosen].float(), chosen)
 
-    def _new_model(self) -> BertModel:
-        if (self.folder / "state.pt").is_file():  # its weights are about to be read
-            return new_student(self.recipe, self.processor, None)
-        return new_student(self.recipe, self.processor, self.texts)
-
-    def _update(self, batch: Batch, done: float) -> float:
-        train, began = self.recipe.train, self.clock()
-        rate = train.peak_rate * min(1.0, (self.progress.updates + 1) / train.warmup_updates) * max(0.02, 1.0 - done)
-        loss = loss_of(self.model, batch, train, self.device)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip)
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate * group["scale"]
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        self.progress.updates += 1
-        self.progress.texts += len(batch.ids)
-        if self.progress.updates % 10 == 0:
-            self._average()
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise click.ClickException(f"The loss is {value} after {self.progress.updates} updates: lower peak_rate.")
-        self.progress.seconds += min(self.clock() - began, LONGEST_STEP)
-        return value
-
-    def _average(self) -> None:
-        horizon = min(self.recipe.train.average_horizon, self.progress.updates / 5)
-        with torch.no_grad():
-            parameters = [parameter.detach() for parameter in self.model.parameters()]
-            torch._foreach_lerp_(self.average, parameters, min(1.0, 10 / horizon))
-
     def _hold_out(self) -> dict[str, list[Example]]:
         """By language, examples kept from training; the figures come from the evaluation sets."""
         held: dict[str, list[Example]] = {}
@@ -198,52 +137,11 @@ class Trainer:
             held[corpus.target], self.texts.examples[key] = rows[:count], rows[count:]
         return held
 
-    def _keep(self, losses: list[float]) -> None:
-        """Write a line of the log and the state; `losses` are those since the line before, and are cleared."""
-        self._log(sum(losses) / len(losses))
-        self._save()
-        losses.clear()
-
-    def _log(self, loss: float) -> None:
-        """A line of the log: the mean cosine of held-out translations, and of their English, to the teacher."""
-        self.model.eval()
-        row: dict[str, Any] = vars(self.progress) | {"loss": round(loss, 4)}
-        for language, examples in self.held.items():
-            english = [self.texts.english[each.number] for each in examples]
-            sides = (f"{language}", [each.translation for each in examples]), (f"en of {language}", english)
-            for name, texts in sides:
-                row[name] = round(self._cosine(texts, [each.number for each in examples]), 4)
-        self.model.train()
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(row) + "\n")
-
     def _cosine(self, texts: list[str], numbers: list[int]) -> float:
         batch = self._batch(encode(self.processor, texts, self.recipe.student.max_positions), numbers)
         with torch.no_grad():
             made = vectors_of(self.model, batch.ids.to(self.device))
         return float((made * batch.vectors.to(self.device)).sum(1).mean())
-
-    def _save(self) -> None:
-        state = {
-            "model": self.model.state_dict(),
-            "average": self.average,
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "progress": vars(self.progress),
-        }
-        partial = self.folder / "state.partial"
-        torch.save(state, partial)
-        partial.replace(self.folder / "state.pt")
-
-    def _resume(self) -> None:
-        path = self.folder / "state.pt"
-        if not path.is_file():
-            return
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.average = [tensor.to(self.device) for tensor in state["average"]]
-        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
-        self.progress = Progress(**state["progress"])
 
 
 def new_student(
