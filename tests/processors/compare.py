@@ -1,10 +1,16 @@
-"""Compare what `tokens` printed on this processor with what it printed on others; exit 1 where a token differs."""
+"""Compare what `tokens` printed on this processor with what it printed on others; exit 1 where greedy tokens differ.
+
+With a beam, two translations of nearly one score may change places: sums of fp32 are rounded in another order where
+a register is wider, and one bit more or less in an activation's int8 is enough. Those are shown.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
+
+GREEDY = "beam 1"
 
 
 def main(here: str, *others: str) -> int:
@@ -14,7 +20,7 @@ def main(here: str, *others: str) -> int:
         found = json.loads(path.read_text(encoding="utf-8"))
         sentences = [(key, n) for key, rows in expected["tokens"].items() for n in range(len(rows))]
         differing = [(key, n) for key, n in sentences if found["tokens"][key][n] != expected["tokens"][key][n]]
-        wrong += len(differing)
+        wrong += sum(key.endswith(GREEDY) for key, _ in differing)
         print(
             f"{path.stem}: {found['machine']}, onnxruntime {found['onnxruntime']}: "
             f"{len(sentences) - len(differing)} of {len(sentences)} token sequences equal"
