@@ -64,6 +64,7 @@ class Typed:
     kept: str = ""
     shouted: bool = False
     small: bool = False  # begins without a capital
+    large: bool = False  # begins with one
     times: int = 1  # the answer is said so often
     circling: bool = False
 
@@ -79,7 +80,8 @@ def read(sentence: str, language: str) -> Typed:
         return Typed(_sentence_case(unit, language), shouted=True, times=times, circling=circling)
     first = FIRST_LETTER.match(unit)
     small = first is not None and first.group(1).islower()
-    return Typed(_capitalised(unit) if small else unit, small=small, times=times, circling=circling)
+    large = first is not None and first.group(1).isupper()
+    return Typed(_capitalised(unit) if small else unit, small=small, large=large, times=times, circling=circling)
 
 
 def answer(typed: Typed, translated: str, language: str) -> str:
@@ -90,6 +92,8 @@ def answer(typed: Typed, translated: str, language: str) -> str:
         translated = translated.upper()
     elif typed.small:
         translated = _small(translated, language)
+    elif typed.large:
+        translated = _capitalised(translated)
     return " ".join([translated] * typed.times)
 
 

@@ -12,7 +12,7 @@ from tests.browser.conftest import CHROMIUM, PHONE, QUIET, serving
 from tests.web.boxes import make_appliance
 
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "screenshot.png"
-TEXT = "My brother works in the city.\nThe water is clean.\nWe need help."
+TEXT = "My brother works in the city.\nThe meeting is on 12 May at 14:30.\nWe need help."
 QUESTION = "/ask?q=holes+in+the+leaves+of+my+maize"
 FRAME = """<body style="margin:0;display:flex;gap:16px;padding:16px;background:#d8cbb5">{}</body>"""
 SHOT = """<img style="display:block;border-radius:10px" src="data:image/png;base64,{}">"""
@@ -40,6 +40,7 @@ def _shots(chromium: Browser, where: str) -> list[bytes]:
     page.goto("/translate")
     page.get_by_label("Your text").fill(TEXT)
     page.get_by_label("From").select_option("en")
+    page.get_by_label("To").select_option("sw")
     page.get_by_role("button", name="Translate").click()
     page.locator("#translation").wait_for()
     translation = page.screenshot()

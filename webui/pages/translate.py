@@ -64,9 +64,11 @@ def _twice() -> dict[str, list[str]]:
 
 
 def _the_other(language: str) -> str:
-    """What `language` can be put into, if there is no choice: nobody wants a text in the language it has."""
-    targets = [target for source, target in appliance().translation.directions if source == language]
-    return targets[0] if len(targets) == 1 else language
+    """The first language that `language` can be put into: nobody wants a text in the language it has.
+
+    The same as is done with a text whose language was recognised; the page says from what into what.
+    """
+    return next((target for source, target in appliance().translation.directions if source == language), language)
 
 
 def _usual_target() -> str:
