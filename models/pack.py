@@ -16,7 +16,7 @@ from appliance import __version__
 from appliance.packs.manifest import MANIFEST, Figure, Origin
 from appliance.translation.languages import WORD
 from models.corpus import Pair
-from models.recipe import Recipe
+from models.recipe import PackRecipe, Recipe
 
 CARD = "card.md"
 COMMON_WORDS = 3000  # of each language, for recognising the language of short texts
@@ -88,8 +88,8 @@ def describe_translation(
     )
 
 
-def heading_of(recipe: Any) -> Heading:
-    """The heading of a recipe of any kind: each has these fields."""
+def heading_of(recipe: PackRecipe) -> Heading:
+    """The heading of the pack that a recipe makes."""
     return Heading(
         name=recipe.name,
         version=recipe.version,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -119,7 +121,9 @@ class EvaluationSet:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PackRecipe:
+    """What every recipe says of the pack it makes; `path` is its own file."""
+
     name: str
     version: str
     kind: str
@@ -127,6 +131,11 @@ class Recipe:
     languages: tuple[str, ...]
     licence: str
     about: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Recipe(PackRecipe):
     directions: tuple[Way, ...]
     corpus: Corpus
     tokenizer: Tokenizer
@@ -134,7 +143,6 @@ class Recipe:
     train: Train
     evaluation: tuple[EvaluationSet, ...]
     selftest: dict[str, str]
-    path: Path
 
 
 def read_recipe(path: Path, profile: str = "cpu") -> Recipe:
@@ -143,6 +151,36 @@ def read_recipe(path: Path, profile: str = "cpu") -> Recipe:
     Raises:
         RecipeError: the file is missing, is not TOML, or has a wrong, missing or unknown field.
     """
+    with reading(path) as raw:
+        special = raw.pop("gpu", {})
+        if profile == "gpu":
+            for table in ("model", "train"):
+                raw[table] = {**raw.get(table, {}), **special.get(table, {})}
+        corpus = dict(raw.pop("corpus"))
+        if "file" in corpus:
+            corpus["file"] = _beside(path, corpus["file"])
+        recipe = Recipe(
+            **heading(raw, path),
+            directions=tuple(fill(Way, row, "directions") for row in raw.pop("directions")),
+            corpus=corpus_of(corpus, "corpus"),
+            tokenizer=fill(Tokenizer, raw.pop("tokenizer", {}), "tokenizer"),
+            model=fill(Model, raw.pop("model", {}), "model"),
+            train=fill(Train, raw.pop("train", {}), "train"),
+            evaluation=tuple(_evaluation_set(path, row) for row in raw.pop("evaluation", [])),
+            selftest=dict(raw.pop("selftest", {})),
+        )
+    if recipe.kind != "translation":
+        raise RecipeError(f"{path}: this factory trains kind “translation” only, not “{recipe.kind}”.")
+    return recipe
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[dict[str, Any]]:
+    """The fields of the recipe in `path`, for a block that takes them out one by one.
+
+    Raises:
+        RecipeError: the file is missing or is not TOML; the block asked for a field that is missing, or left one.
+    """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -150,42 +188,28 @@ def read_recipe(path: Path, profile: str = "cpu") -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not valid TOML: {error}") from error
     try:
-        special = raw.pop("gpu", {})
-        if profile == "gpu":
-            for table in ("model", "train"):
-                raw[table] = {**raw.get(table, {}), **special.get(table, {})}
-        corpus = dict(raw.pop("corpus"))
-        sources = tuple(_fill(Source, row, "corpus.sources") for row in corpus.pop("sources"))
-        if "file" in corpus:
-            corpus["file"] = _beside(path, corpus["file"])
-        recipe = Recipe(
-            name=raw.pop("name"),
-            version=raw.pop("version"),
-            kind=raw.pop("kind"),
-            title=raw.pop("title"),
-            languages=tuple(raw.pop("languages")),
-            licence=raw.pop("licence"),
-            about=raw.pop("about"),
-            directions=tuple(_fill(Way, row, "directions") for row in raw.pop("directions")),
-            corpus=_fill(Corpus, {**corpus, "sources": sources}, "corpus"),
-            tokenizer=_fill(Tokenizer, raw.pop("tokenizer", {}), "tokenizer"),
-            model=_fill(Model, raw.pop("model", {}), "model"),
-            train=_fill(Train, raw.pop("train", {}), "train"),
-            evaluation=tuple(_evaluation_set(path, row) for row in raw.pop("evaluation", [])),
-            selftest=dict(raw.pop("selftest", {})),
-            path=path,
-        )
+        yield raw
     except KeyError as missing:
         raise RecipeError(f"{path}: the field {missing} is missing.") from None
     if raw:
         raise RecipeError(f"{path}: unknown field(s) {', '.join(sorted(raw))}.")
-    if recipe.kind != "translation":
-        raise RecipeError(f"{path}: this factory trains kind “translation” only, not “{recipe.kind}”.")
-    return recipe
+
+
+def heading(raw: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The fields of `PackRecipe`, taken out of `raw`."""
+    told = {name: raw.pop(name) for name in ("name", "version", "kind", "title", "languages", "licence", "about")}
+    return {**told, "languages": tuple(told["languages"]), "path": path}
+
+
+def corpus_of(row: dict[str, Any], where: str) -> Corpus:
+    """A corpus and its sources, told in table [`where`]."""
+    values = dict(row)
+    sources = tuple(fill(Source, each, f"{where}.sources") for each in values.pop("sources"))
+    return fill(Corpus, {**values, "sources": sources}, where)
 
 
 def _evaluation_set(recipe: Path, row: dict[str, Any]) -> EvaluationSet:
-    read = _fill(EvaluationSet, row, "evaluation")
+    read = fill(EvaluationSet, row, "evaluation")
     return replace(read, files={language: _beside(recipe, file) for language, file in read.files.items()})
 
 
@@ -210,7 +234,8 @@ def read_any_recipe(path: Path) -> Any:
     return read_embedding_recipe(path) if raw.get("kind") == "embedding" else read_recipe(path)
 
 
-def _fill(kind: type[T], values: dict[str, Any], where: str) -> T:
+def fill(kind: type[T], values: dict[str, Any], where: str) -> T:
+    """A `kind` made of the fields of table [`where`]. Raises RecipeError for an unknown or a missing one."""
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     unknown = set(values) - known
     if unknown:

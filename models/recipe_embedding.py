@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from models.errors import RecipeError
-from models.recipe import Corpus, EvaluationSet, Source, _fill
+from models.recipe import Corpus, EvaluationSet, PackRecipe, Source, corpus_of, fill, heading, reading
 
 
 @dataclass(frozen=True)
@@ -89,14 +88,7 @@ class Train:
 
 
 @dataclass(frozen=True)
-class EmbeddingRecipe:
-    name: str
-    version: str
-    kind: str
-    title: str
-    languages: tuple[str, ...]
-    licence: str
-    about: str
+class EmbeddingRecipe(PackRecipe):
     teacher: Teacher
     corpora: tuple[Corpus, ...]
     texts: Texts
@@ -104,7 +96,6 @@ class EmbeddingRecipe:
     student: Student
     train: Train
     evaluation: tuple[EvaluationSet, ...]
-    path: Path
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -118,43 +109,20 @@ def read_embedding_recipe(path: Path) -> EmbeddingRecipe:
     Raises:
         RecipeError: the file is missing, is not TOML, is of another kind, or has a wrong, missing or unknown field.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(f"There is no recipe at {path}. `baraza-factory list` shows those there are.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is not valid TOML: {error}") from error
-    try:
+    with reading(path) as raw:
         student = dict(raw.pop("student", {}))
         recipe = EmbeddingRecipe(
-            name=raw.pop("name"),
-            version=raw.pop("version"),
-            kind=raw.pop("kind"),
-            title=raw.pop("title"),
-            languages=tuple(raw.pop("languages")),
-            licence=raw.pop("licence"),
-            about=raw.pop("about"),
-            teacher=_fill(Teacher, raw.pop("teacher"), "teacher"),
-            corpora=tuple(_corpus(row) for row in raw.pop("corpora")),
-            texts=_fill(Texts, raw.pop("texts", {}), "texts"),
-            tokenizer=_fill(Tokenizer, raw.pop("tokenizer", {}), "tokenizer"),
-            student=_fill(Student, {key: _frozen(value) for key, value in student.items()}, "student"),
-            train=_fill(Train, raw.pop("train", {}), "train"),
-            evaluation=tuple(_fill(EvaluationSet, row, "evaluation") for row in raw.pop("evaluation", [])),
-            path=path,
+            **heading(raw, path),
+            teacher=fill(Teacher, raw.pop("teacher"), "teacher"),
+            corpora=tuple(corpus_of(row, "corpora") for row in raw.pop("corpora")),
+            texts=fill(Texts, raw.pop("texts", {}), "texts"),
+            tokenizer=fill(Tokenizer, raw.pop("tokenizer", {}), "tokenizer"),
+            student=fill(Student, {key: _frozen(value) for key, value in student.items()}, "student"),
+            train=fill(Train, raw.pop("train", {}), "train"),
+            evaluation=tuple(fill(EvaluationSet, row, "evaluation") for row in raw.pop("evaluation", [])),
         )
-    except KeyError as missing:
-        raise RecipeError(f"{path}: the field {missing} is missing.") from None
-    if raw:
-        raise RecipeError(f"{path}: unknown field(s) {', '.join(sorted(raw))}.")
     _check(recipe)
     return recipe
-
-
-def _corpus(row: dict[str, Any]) -> Corpus:
-    values = dict(row)
-    sources = tuple(_fill(Source, each, "corpora.sources") for each in values.pop("sources"))
-    return _fill(Corpus, {**values, "sources": sources}, "corpora")
 
 
 def _frozen(value: Any) -> Any:

@@ -5,14 +5,13 @@ Sizes are computed from the published shape, not measured; `Estimate` says how.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from appliance.packs.manifest import Way
 from models.errors import RecipeError
-from models.recipe import EvaluationSet, _fill
+from models.recipe import EvaluationSet, PackRecipe, fill, heading, reading
 
 KINDS = ("translation", "text-generation", "embedding")
 FAMILIES = ("marian", "llm", "embedding")
@@ -91,18 +90,10 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class PublicRecipe:
-    name: str
-    version: str
-    kind: str
-    title: str
-    languages: tuple[str, ...]
-    licence: str
-    about: str
+class PublicRecipe(PackRecipe):
     limits: str
     model: Hub
     shape: Shape
-    path: Path
     directions: tuple[Way, ...] = ()
     evaluation: tuple[EvaluationSet, ...] = ()
     note: str = ""  # on a direction that the hub has no model for, and what is used instead
@@ -142,37 +133,20 @@ def read_public_recipe(path: Path) -> PublicRecipe:
     Raises:
         RecipeError: the file is missing, is not TOML, or has a wrong, missing or unknown field.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(f"There is no recipe at {path}. `baraza-factory list` shows those there are.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is not valid TOML: {error}") from error
-    try:
+    with reading(path) as raw:
         recipe = _recipe(raw, path)
-    except KeyError as missing:
-        raise RecipeError(f"{path}: the field {missing} is missing.") from None
-    if raw:
-        raise RecipeError(f"{path}: unknown field(s) {', '.join(sorted(raw))}.")
     _check(recipe)
     return recipe
 
 
 def _recipe(raw: dict[str, Any], path: Path) -> PublicRecipe:
     return PublicRecipe(
-        name=raw.pop("name"),
-        version=raw.pop("version"),
-        kind=raw.pop("kind"),
-        title=raw.pop("title"),
-        languages=tuple(raw.pop("languages")),
-        licence=raw.pop("licence"),
-        about=raw.pop("about"),
+        **heading(raw, path),
         limits=raw.pop("limits"),
-        model=_fill(Hub, raw.pop("model"), "model"),
-        shape=_fill(Shape, raw.pop("shape"), "shape"),
-        path=path,
+        model=fill(Hub, raw.pop("model"), "model"),
+        shape=fill(Shape, raw.pop("shape"), "shape"),
         directions=_directions(raw.pop("directions", []), raw.pop("codes", {})),
-        evaluation=tuple(_fill(EvaluationSet, row, "evaluation") for row in raw.pop("evaluation", [])),
+        evaluation=tuple(fill(EvaluationSet, row, "evaluation") for row in raw.pop("evaluation", [])),
         note=raw.pop("note", ""),
         stored=raw.pop("stored", "float32"),
         context=raw.pop("context", 2048),
@@ -184,7 +158,7 @@ def _recipe(raw: dict[str, Any], path: Path) -> PublicRecipe:
 
 def _directions(rows: list[dict[str, Any]], codes: dict[str, str]) -> tuple[Way, ...]:
     """The directions told one by one, and every pair of the languages in `codes`, language → the model's own code."""
-    told = [_fill(Way, {"tag": "", **row}, "directions") for row in rows]
+    told = [fill(Way, {"tag": "", **row}, "directions") for row in rows]
     pairs = [Way(one, other, codes[one], codes[other]) for one in codes for other in codes if one != other]
     return (*told, *pairs)
 
