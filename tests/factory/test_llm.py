@@ -31,7 +31,7 @@ from models.convert.blocks import quantize, restore  # noqa: E402
 from models.convert.llm import chat_form, convert, open_weights  # noqa: E402
 from models.convert.llm_graph import _Builder  # noqa: E402
 from models.errors import FactoryError  # noqa: E402
-from models.evaluate_llm import compare, logit_error  # noqa: E402
+from models.parity import compare, generation_error  # noqa: E402
 from tests.factory import tiny_llm  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,7 +88,7 @@ def test_greedy_tokens_are_those_of_transformers(made: Made) -> None:
 
 
 def test_logits_in_fp32_are_those_of_transformers_at_every_place(made: Made) -> None:
-    error = logit_error(made.checkpoint, made.packs[32], [*tiny_llm.SAMPLES, LONG])
+    error = generation_error(made.checkpoint, made.packs[32], [*tiny_llm.SAMPLES, LONG])
     assert error.largest / error.spread < 1e-3
     assert (error.top1, error.tokens > 600) == (1.0, True)
 
@@ -96,7 +96,7 @@ def test_logits_in_fp32_are_those_of_transformers_at_every_place(made: Made) -> 
 @pytest.mark.parametrize(("bits", "most"), [(8, 0.15), (4, 1.0)])
 def test_few_bits_stay_within_the_error_of_their_weights(made: Made, bits: int, most: float) -> None:
     """Random weights are the worst case: no training has made the model forgive rounding."""
-    error = logit_error(made.checkpoint, made.packs[bits], tiny_llm.SAMPLES)
+    error = generation_error(made.checkpoint, made.packs[bits], tiny_llm.SAMPLES)
     assert 0 < error.mean / error.spread < most
 
 
@@ -178,7 +178,7 @@ def test_a_head_and_biases_of_its_own(tmp_path: Path, bits: int) -> None:
     tiny_llm.save_model(config, tmp_path / "checkpoint")
     tiny_llm.save_byte_tokenizer(tmp_path / "checkpoint", TOKENS)
     tiny_llm.make_pack(tmp_path / "checkpoint", tmp_path / "pack", ConvertOptions(bits=bits))
-    error = logit_error(tmp_path / "checkpoint", tmp_path / "pack", tiny_llm.SAMPLES)
+    error = generation_error(tmp_path / "checkpoint", tmp_path / "pack", tiny_llm.SAMPLES)
     assert error.mean / error.spread < (1e-4 if bits == 32 else 0.15)
 
 
@@ -360,7 +360,7 @@ def test_the_full_published_shapes(name: str, tmp_path: Path, capsys: pytest.Cap
             assert [generator.decode_ids(prompt, 24) for prompt in prompts] == expected
             del model
         del generator
-        error = logit_error(checkpoint, folder, tiny_llm.SAMPLES, threads=2)
+        error = generation_error(checkpoint, folder, tiny_llm.SAMPLES, threads=2)
         size = (folder / "model.onnx.data").stat().st_size
         report = f"{name} {bits} bits: {size / 1e6:.0f} MB; {error}"
         if bits < 32:

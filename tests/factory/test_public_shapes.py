@@ -10,7 +10,7 @@ import pytest
 pytestmark = [pytest.mark.factory, pytest.mark.slow, pytest.mark.timeout(1800)]
 torch = pytest.importorskip("torch", reason="the factory's libraries are not installed: make test-factory")
 
-from models.parity import logit_error  # noqa: E402
+from models.parity import translation_error  # noqa: E402
 from models.recipe_public import read_public_recipe  # noqa: E402
 from tests.factory import public_models  # noqa: E402
 from tests.factory.test_public_translation import NLLB, OPUS, Made, greedy  # noqa: E402
@@ -35,7 +35,7 @@ def test_a_whole_model_says_what_transformers_says(name: str, bits: int, tmp_pat
     sources = [translator.encode(sentence, way.source, way.target) for sentence in SENTENCES]
     written = translator.decode_ids(sources, LIMIT, first=way.first)
     begin = [translator._vocabulary.start, *([translator._pieces.id_of(way.first)] if way.first else [])]
-    error = logit_error(made.model, made.graphs(bits), sources, [begin + tokens for tokens in written])
+    error = translation_error(made.model, made.graphs(bits), sources, [begin + tokens for tokens in written])
     record_property(f"{name}, {bits} bits", str(error))
     size = sum(path.stat().st_size for path in made.pack(bits).iterdir() if path.suffix in (".onnx", ".bin"))
     record_property(f"{name}, {bits} bits, bytes", size)

@@ -23,7 +23,7 @@ from models.convert import ConvertOptions, large_table  # noqa: E402
 from models.convert import marian as converter  # noqa: E402
 from models.errors import FactoryError  # noqa: E402
 from models.pack import Heading, write_manifest  # noqa: E402
-from models.parity import LogitError, logit_error  # noqa: E402
+from models.parity import LogitError, translation_error  # noqa: E402
 from tests.factory import public_models  # noqa: E402
 from tests.factory.public_models import SENTENCES  # noqa: E402
 
@@ -146,13 +146,13 @@ def test_a_sentence_is_translated_alike_alone_and_in_a_batch(made: Made) -> None
 
 def test_the_logits_are_those_of_the_model(made: Made, record_property: Any) -> None:
     error = error_of(made, 32, record_property)
-    assert (error.largest < 0.05 * error.spread, error.same_best) == (True, 1.0)
+    assert (error.largest < 0.05 * error.spread, error.top1) == (True, 1.0)
 
 
 def test_the_logits_of_int8_stay_near_those_of_the_model(plain: Made, record_property: Any) -> None:
     error = error_of(plain, 8, record_property)
     assert 0 < error.mean < 0.1 * error.spread
-    assert error.same_best > 0.8
+    assert error.top1 > 0.8
 
 
 def error_of(made: Made, bits: int, record_property: Any) -> LogitError:
@@ -162,7 +162,7 @@ def error_of(made: Made, bits: int, record_property: Any) -> LogitError:
     sources = [translator.encode(sentence, way.source, way.target) for sentence in SENTENCES[:6]]
     begin = [translator._vocabulary.start, *([translator._pieces.id_of(way.first)] if way.first else [])]
     targets = [begin + tokens for tokens in translator.decode_ids(sources, LIMIT, first=way.first)]
-    error = logit_error(made.model, made.graphs(bits), sources, targets)
+    error = translation_error(made.model, made.graphs(bits), sources, targets)
     record_property(f"{made.checkpoint.name} {bits} bits", str(error))
     return error
 
@@ -176,7 +176,9 @@ def test_a_large_table_is_put_in_after_the_export(plain: Made, tmp_path: Path, m
         if path.suffix in (".onnx", ".bin"):
             assert (tmp_path / "pack" / path.name).stat().st_size == pytest.approx(path.stat().st_size, rel=0.01)
     graphs = Seq2Seq(tmp_path / "pack" / "encoder.onnx", tmp_path / "pack" / "decoder.onnx", "made", 1)
-    apart = [logit_error(plain.model, each, [[300, 700, 2]], [[2, 800, 30]]) for each in (graphs, plain.graphs(8))]
+    apart = [
+        translation_error(plain.model, each, [[300, 700, 2]], [[2, 800, 30]]) for each in (graphs, plain.graphs(8))
+    ]
     assert apart[0] == apart[1]
 
 
