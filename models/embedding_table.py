@@ -38,9 +38,7 @@ def share_embedding(encoder: Path, decoder: Path, steps: int = STEPS) -> None:
     table = tables[encoder]
     if table.shape != tables[decoder].shape or not np.array_equal(table, tables[decoder]):
         raise FactoryError("The encoder and the decoder have different embeddings; this factory expects a shared one.")
-    scales = (np.abs(table).max(axis=1) / steps).astype(np.float32)
-    scales[scales == 0] = 1.0
-    rows = np.clip(np.rint(table / scales[:, None]), -steps, steps).astype(np.int8)
+    rows, scales = quantized_rows(table, steps)
     (encoder.parent / FILE).write_bytes(rows.tobytes())
     for path, model in models.items():
         _rewrite(model, table, rows, scales)
@@ -48,6 +46,13 @@ def share_embedding(encoder: Path, decoder: Path, steps: int = STEPS) -> None:
         partial.write_bytes(model.SerializeToString())
         onnx.checker.check_model(str(partial))
         partial.replace(path)
+
+
+def quantized_rows(table: Weights, steps: int = STEPS) -> tuple[npt.NDArray[np.int8], Weights]:
+    """The rows of `table` (rows, width) in int8, and the scale of each: a row is about its integers times its scale."""
+    scales = (np.abs(table).max(axis=1) / steps).astype(np.float32)
+    scales[scales == 0] = 1.0
+    return np.clip(np.rint(table / scales[:, None]), -steps, steps).astype(np.int8), scales
 
 
 def is_output_layer(node: NodeProto, initializers: dict[str, TensorProto], table: Weights) -> bool:

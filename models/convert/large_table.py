@@ -15,7 +15,7 @@ import numpy.typing as npt
 import onnx
 from onnx import ModelProto, numpy_helper
 
-from models.embedding_table import FILE, SCALES, STEPS, TABLE
+from models.embedding_table import FILE, SCALES, TABLE, quantized_rows
 from models.errors import FactoryError
 
 LARGEST = 400_000_000  # bytes in fp32 of a table that is exported as it is
@@ -65,11 +65,8 @@ def put_in(encoder: Path, decoder: Path, table: Weights) -> None:
     scales = np.empty(len(table), np.float32)
     with (encoder.parent / FILE).open("wb") as file:
         for first in range(0, len(table), AT_ONCE):
-            rows = table[first : first + AT_ONCE].astype(np.float32)
-            steps = np.abs(rows).max(axis=1) / STEPS
-            steps[steps == 0] = 1.0
-            scales[first : first + len(rows)] = steps
-            file.write(np.clip(np.rint(rows / steps[:, None]), -STEPS, STEPS).astype(np.int8).tobytes())
+            rows, scales[first : first + AT_ONCE] = quantized_rows(table[first : first + AT_ONCE].astype(np.float32))
+            file.write(rows.tobytes())
     for path in (encoder, decoder):
         model = onnx.load(str(path), load_external_data=False)
         _enlarge(model, table.shape, scales)
