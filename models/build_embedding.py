@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,10 +10,10 @@ from typing import Any
 
 from appliance.packs.manifest import Figure, Origin
 from models import embedding_texts
-from models.build import TRAINING_ENVIRONMENT, Options
+from models.build import Options
+from models.child import compute
 from models.convert import Converted, ConvertOptions
 from models.corpus import corpora_folder
-from models.errors import FactoryError
 from models.pack import begin_pack, heading_of, write_manifest
 from models.recipe_embedding import EmbeddingRecipe, read_embedding_recipe
 from models.steps import Steps
@@ -48,7 +45,7 @@ class EmbeddingBuild:
         texts = [asdict(each) for each in (recipe.texts, *recipe.corpora, *recipe.evaluation)]
         steps.do("texts", texts, self._prepare, work / "texts.tsv.zst")
         steps.do("vocabulary", asdict(recipe.tokenizer), self._train_vocabulary, work / "spm.model")
-        steps.do("vectors", asdict(recipe.teacher), lambda: self._run("models.teacher"), work / "vectors")
+        steps.do("vectors", asdict(recipe.teacher), self._embed_with_teacher, work / "vectors")
         training = {**asdict(recipe.student), **asdict(recipe.train)}
         if not steps.do("training", training, self._train, work / "checkpoint" / "config.json"):
             return False
@@ -70,19 +67,12 @@ class EmbeddingBuild:
         train_vocabulary(self.recipe, texts, embedding_texts.weights(self.recipe, texts), self.work / "spm.model")
 
     def _train(self) -> None:
-        chosen = {"--stretch": self.options.stretch, "--minutes": self.options.minutes}
-        arguments = [word for name, value in chosen.items() if value is not None for word in (name, str(value))]
-        self._run("models.train_embedding", *arguments)
+        options = self.options
+        chosen = {"stretch": options.stretch, "minutes": options.minutes}
+        compute("models.train_embedding", self.recipe.path, self.work, options.threads, **chosen)
 
-    def _run(self, module: str, *arguments: str) -> None:
-        """Run a module as a process of its own, with the memory settings that the C library reads when it starts."""
-        command = [sys.executable, "-m", module, str(self.recipe.path), "--work", str(self.work)]
-        command += ["--threads", str(self.options.threads), *arguments]
-        root = str(Path(__file__).resolve().parents[1])
-        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-        environment = {**os.environ, **TRAINING_ENVIRONMENT, "PYTHONPATH": path}
-        if subprocess.run(command, env=environment, check=False).returncode != 0:  # noqa: S603 - our own module
-            raise FactoryError(f"{module} stopped with the error above; the same command takes it up where it was.")
+    def _embed_with_teacher(self) -> None:
+        compute("models.teacher", self.recipe.path, self.work, self.options.threads)
 
     def _convert(self) -> None:
         from models.convert.embedding import convert  # onnx and optimum take seconds to import
