@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import sentencepiece as spm
 
 from appliance.errors import EngineError
+from appliance.inference.tokenizer import open_sentencepiece
 from appliance.packs.manifest import TranslationSettings
 from appliance.packs.store import InstalledPack
 
@@ -50,10 +51,12 @@ def open_pieces(pack: InstalledPack, settings: TranslationSettings) -> Pieces:
     Raises:
         EngineError: a SentencePiece model or the vocabulary is not one, or lacks padding, end or unknown.
     """
-    source = _open(pack, settings.tokenizer)
+    source = open_sentencepiece(pack.path / settings.tokenizer, pack.name)
     if not settings.vocabulary:
         return OwnPieces(source, pack.name)
-    target = _open(pack, settings.target_tokenizer) if settings.target_tokenizer else source
+    target = source
+    if settings.target_tokenizer:
+        target = open_sentencepiece(pack.path / settings.target_tokenizer, pack.name)
     return ListedPieces(source, target, _read_vocabulary(pack, settings.vocabulary))
 
 
@@ -113,13 +116,6 @@ def _knows(processor: spm.SentencePieceProcessor, piece: str) -> bool:
     """Whether text can be cut into `piece`: control symbols are not text."""
     number = processor.piece_to_id(piece)
     return not processor.is_unknown(number) and not processor.is_control(number)
-
-
-def _open(pack: InstalledPack, name: str) -> spm.SentencePieceProcessor:
-    try:
-        return spm.SentencePieceProcessor(model_file=str(pack.path / name))
-    except (OSError, RuntimeError) as error:
-        raise EngineError(pack=pack.name, reason=f"{name}: {error}") from error
 
 
 def _read_vocabulary(pack: InstalledPack, name: str) -> dict[str, int]:

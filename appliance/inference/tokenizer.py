@@ -52,14 +52,19 @@ def open_tokenizer(path: Path, pack: str) -> Tokenizer:
     raise EngineError(pack=pack, reason=f"{path.name} is no tokenizer: its name ends neither in .model nor in .json")
 
 
+def open_sentencepiece(path: Path, pack: str) -> spm.SentencePieceProcessor:
+    """The SentencePiece model in `path`; `pack` names the pack in errors. Raises EngineError if it is none."""
+    try:
+        return spm.SentencePieceProcessor(model_file=str(path))
+    except (OSError, RuntimeError) as error:
+        raise EngineError(pack=pack, reason=f"{path.name}: {error}") from error
+
+
 class SentencePieceTokenizer:
     """A SentencePiece model with its own ids. It adds no special token by itself."""
 
     def __init__(self, path: Path, pack: str) -> None:
-        try:
-            self._pieces = spm.SentencePieceProcessor(model_file=str(path))
-        except (OSError, RuntimeError) as error:
-            raise EngineError(pack=pack, reason=f"{path.name}: {error}") from error
+        self._pieces = open_sentencepiece(path, pack)
         self._size: int = self._pieces.get_piece_size()
         controls = {self._pieces.id_to_piece(number) for number in range(self._size) if self._pieces.is_control(number)}
         self._control = re.compile(f"({'|'.join(map(re.escape, sorted(controls)))})" if controls else r"(?!)()")
