@@ -12,12 +12,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Generic, Protocol, TypeVar
 
 import click
 import torch
 from tqdm import tqdm
 from transformers import PreTrainedModel
+
+from models.errors import FactoryError
 
 LONGEST_STEP = 20.0  # seconds; a longer one was a pause of the process, and is not counted
 SAVE_EVERY = 120.0  # seconds of training
@@ -55,6 +58,7 @@ class Run(ABC, Generic[Batch]):
         device: torch.device,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Raises FactoryError: `folder` holds the state of another model."""
         self.model, self.optimizers, self.folder, self.device, self.clock = model, optimizers, folder, device, clock
         self._settings = settings
         self.average = [parameter.detach().clone() for parameter in model.parameters()]
@@ -170,9 +174,16 @@ class Run(ABC, Generic[Batch]):
         path = self.folder / "state.pt"
         if not path.is_file():
             return
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.average = [tensor.to(self.device) for tensor in state["average"]]
-        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
-        self.progress = Progress(**state["progress"])
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            self.model.load_state_dict(state["model"])
+            self.average = [tensor.to(self.device) for tensor in state["average"]]
+            for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(kept)
+            self.progress = Progress(**state["progress"])
+        except (RuntimeError, ValueError, LookupError, TypeError, UnpicklingError) as error:
+            raise FactoryError(
+                f"{path} cannot be taken up: it is damaged, or of a model of another shape (another [model] in the "
+                "recipe, or the settings of a GPU against those of a CPU). Give another --work folder, or move "
+                f"{self.folder} away to begin anew. {error}"
+            ) from error

@@ -25,6 +25,7 @@ from transformers.utils import logging as transformers_logging
 from models import embedding_texts
 from models.embedding_texts import Example, without_accents
 from models.embedding_vocabulary import EOS, PAD, encode, first_embedding
+from models.errors import FactoryError
 from models.recipe_embedding import EmbeddingRecipe, Train, read_embedding_recipe
 from models.run import Run
 from models.teacher import checkpoint_of, load_vectors, mean_over
@@ -253,7 +254,10 @@ def main(recipe: Path, work: Path, minutes: float | None, stretch: float, thread
         torch.set_num_threads(threads)
     read = read_embedding_recipe(recipe)
     minutes = minutes or read.train.minutes
-    trainer = Trainer(read, work)
+    try:
+        trainer = Trainer(read, work)
+    except FactoryError as error:
+        raise click.ClickException(str(error)) from error
     trainer.run(minutes, stretch)
     if trainer.finished(minutes):
         trainer.write_checkpoint(work / "checkpoint")

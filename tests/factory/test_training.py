@@ -144,3 +144,12 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path, made) -> None:  # typ
     assert again.progress.updates > 0
     for kept, saved in zip(again.model.parameters(), first.model.parameters(), strict=True):
         assert torch.equal(kept, saved)
+
+    recipe = arguments[0]
+    wider = replace(recipe, model=replace(recipe.model, ffn_dim=2 * recipe.model.ffn_dim))
+    with pytest.raises(FactoryError, match=r"another shape.*--work"):
+        train.Trainer(wider, *arguments[1:])
+    state = tmp_path / "training" / "state.pt"
+    state.write_bytes(state.read_bytes()[:-1000])
+    with pytest.raises(FactoryError, match="damaged"):
+        train.Trainer(*arguments)
