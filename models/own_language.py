@@ -123,15 +123,15 @@ def prepare(sheet_path: Path, wish: Wish, *, overwrite: bool = False) -> Prepare
 
 
 def recipe_text(wish: Wish, sheet: str, training: list[tuple[str, str]], held: list[tuple[str, str]]) -> str:
-    """The recipe as TOML, with settings for so much text."""
-    settings = next(each for each in SETTINGS if len(training) >= each.pairs)
-    characters = len({letter for pair in training for side in pair for letter in side})
-    minutes = settings.minutes if wish.minutes is None else wish.minutes
-    updates = max(100, int(minutes * settings.updates_a_minute))
-    example = min(held, key=lambda pair: (any(map(str.isdigit, pair[0])), abs(len(pair[0]) - 30), pair))
+    """The recipe as TOML, with settings for so much text; `sheet` is the name of the file it comes from."""
+    parts = (_heading(wish, sheet, len(training)), _corpus(wish, sheet), _settings(wish, training), _sets(wish, held))
+    return "\n".join(parts)
+
+
+def _heading(wish: Wish, sheet: str, pairs: int) -> str:
     title = wish.title or f"{wish.source} ↔ {wish.target}"
     about = (
-        f"Trained from nothing on {len(training):,} pairs of one sheet. It knows the words and the kinds of sentence "
+        f"Trained from nothing on {pairs:,} pairs of one sheet. It knows the words and the kinds of sentence "
         "of that sheet; have someone who speaks both languages read what matters."
     )
     value = toml_value
@@ -145,7 +145,12 @@ title = {value(title)}
 languages = {value([wish.source, wish.target])}
 licence = {value(wish.licence)}
 about = {value(about)}
+"""
 
+
+def _corpus(wish: Wish, sheet: str) -> str:
+    value = toml_value
+    return f"""\
 [[directions]]
 source = {value(wish.source)}
 target = {value(wish.target)}
@@ -168,7 +173,16 @@ weight = 1
 licence = {value(wish.licence)}
 title = {value(wish.credit or f"Sentence pairs of {sheet}")}
 url = ""
+"""
 
+
+def _settings(wish: Wish, training: list[tuple[str, str]]) -> str:
+    settings = next(each for each in SETTINGS if len(training) >= each.pairs)
+    characters = len({letter for pair in training for side in pair for letter in side})
+    minutes = settings.minutes if wish.minutes is None else wish.minutes
+    updates = max(100, int(minutes * settings.updates_a_minute))
+    value = toml_value
+    return f"""\
 [tokenizer]  # the less text, the fewer pieces: each must be seen often enough to be learnt
 vocab_size = {max(settings.vocabulary, BYTES + characters + 500)}
 character_coverage = 1.0
@@ -190,7 +204,13 @@ batch_tokens = {settings.batch_tokens}
 batch_tokens_late = {settings.batch_tokens * 2}
 dropout = {settings.dropout}
 renumbered = 0.3
+"""
 
+
+def _sets(wish: Wish, held: list[tuple[str, str]]) -> str:
+    example = min(held, key=lambda pair: (any(map(str.isdigit, pair[0])), abs(len(pair[0]) - 30), pair))
+    value = toml_value
+    return f"""\
 [[evaluation]]  # {len(held)} sentences of the sheet that are never trained on
 name = "kept apart"
 files = {{ {value(wish.source)} = {value(f"{wish.name}.dev.{wish.source}")}, \
