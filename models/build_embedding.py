@@ -14,7 +14,7 @@ from models.build import Options
 from models.child import compute
 from models.convert import Converted, ConvertOptions
 from models.corpus import corpora_folder
-from models.pack import begin_pack, heading_of, write_manifest
+from models.pack import begin_pack, write_manifest
 from models.recipe_embedding import EmbeddingRecipe, read_embedding_recipe
 from models.steps import Steps
 
@@ -91,7 +91,7 @@ class EmbeddingBuild:
         made = Converted(**json.loads((self.work / "int8.json").read_text(encoding="utf-8")))
         write_manifest(
             self.pack,
-            heading_of(self.recipe),
+            self.recipe,
             made.settings,
             sources=origins(self.recipe),
             memory_bytes=made.memory_bytes,

@@ -8,7 +8,6 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,12 @@ from appliance import __version__
 from appliance.packs.manifest import MANIFEST, Figure, Origin
 from appliance.translation.languages import WORD
 from models.corpus import Pair
-from models.recipe import PackRecipe, Recipe
+from models.recipe import HEADING, PackRecipe, Recipe
 
 CARD = "card.md"
 COMMON_WORDS = 3000  # of each language, for recognising the language of short texts
 WORKING_MEMORY = 160 * 1024 * 1024  # bytes, beside three times the weights: measured by benchmarks/memory.py
 BLOCK = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Heading:
-    """What a pack says of itself before anything of its kind. `recipe` is the file name of the recipe."""
-
-    name: str
-    version: str
-    kind: str
-    title: str
-    languages: tuple[str, ...]
-    licence: str
-    about: str
-    recipe: str
 
 
 def build_pack(recipe: Recipe, graphs: Path, spm_model: Path, pairs: dict[str, list[Pair]], folder: Path) -> None:
@@ -79,7 +64,7 @@ def describe_translation(
     sources = [Origin(each.title, each.licence, each.url, each.revision) for each in recipe.corpus.sources]
     write_manifest(
         folder,
-        heading_of(recipe),
+        recipe,
         settings,
         sources=sources,
         memory_bytes=3 * size_of(folder) + WORKING_MEMORY,
@@ -88,23 +73,9 @@ def describe_translation(
     )
 
 
-def heading_of(recipe: PackRecipe) -> Heading:
-    """The heading of the pack that a recipe makes."""
-    return Heading(
-        name=recipe.name,
-        version=recipe.version,
-        kind=recipe.kind,
-        title=recipe.title,
-        languages=tuple(recipe.languages),
-        licence=recipe.licence,
-        about=recipe.about,
-        recipe=recipe.path.name,
-    )
-
-
 def write_manifest(
     folder: Path,
-    heading: Heading,
+    recipe: PackRecipe,
     settings: dict[str, Any],
     *,
     sources: Sequence[Origin],
@@ -114,15 +85,16 @@ def write_manifest(
 ) -> None:
     """Write `pack.toml` of any kind for the files in `folder`, the same bytes for the same files and words.
 
-    `settings` is the table named after the kind: plain values, lists of them, tables and lists of tables. A file
-    `card.md` in the folder becomes the pack's card.
+    From the recipe come its heading and the name of its file. `settings` is the table named after the kind: plain
+    values, lists of them, tables and lists of tables. A file `card.md` in the folder becomes the pack's card.
     """
     files = _files(folder)
-    lines = [f"{key} = {toml_value(value)}" for key, value in vars(heading).items()]
+    lines = [f"{name} = {toml_value(getattr(recipe, name))}" for name in HEADING]
+    lines += [f"recipe = {toml_value(recipe.path.name)}"]
     lines += [f"memory_bytes = {memory_bytes}", f"least_appliance = {toml_value(__version__)}"]
     if (folder / CARD).is_file():
         lines.append(f"card = {toml_value(CARD)}")
-    lines += _settings(heading.kind, settings)
+    lines += _settings(recipe.kind, settings)
     if selftest:
         lines += ["", "[selftest]", *(f"{_key(key)} = {toml_value(value)}" for key, value in selftest.items())]
     for source in sources:

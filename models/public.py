@@ -19,7 +19,7 @@ from appliance.packs.manifest import Figure, Origin, read_manifest
 from models import hub
 from models.convert import Converted, ConvertOptions
 from models.errors import CorpusError, FactoryError
-from models.pack import CARD, begin_pack, heading_of, write_manifest
+from models.pack import CARD, begin_pack, write_manifest
 from models.public_card import card_of
 from models.recipe_public import PublicRecipe
 from models.steps import Steps
@@ -199,7 +199,7 @@ class PublicBuild:
         (self.pack / CARD).write_text(card, encoding="utf-8")
         write_manifest(
             self.pack,
-            heading_of(recipe),
+            recipe,
             made.settings,
             sources=[Origin(recipe.model.hub, self.licence, PAGE + recipe.model.hub, fetched.revision)],
             memory_bytes=made.memory_bytes,

@@ -14,6 +14,8 @@ from models.errors import RecipeError
 
 T = TypeVar("T")
 
+HEADING = ("name", "version", "kind", "title", "languages", "licence", "about")
+
 
 @dataclass(frozen=True)
 class Source:
@@ -197,7 +199,7 @@ def reading(path: Path) -> Iterator[dict[str, Any]]:
 
 def heading(raw: dict[str, Any], path: Path) -> dict[str, Any]:
     """The fields of `PackRecipe`, taken out of `raw`."""
-    told = {name: raw.pop(name) for name in ("name", "version", "kind", "title", "languages", "licence", "about")}
+    told = {name: raw.pop(name) for name in HEADING}
     return {**told, "languages": tuple(told["languages"]), "path": path}
 
 

@@ -22,8 +22,9 @@ from appliance.packs.store import verify  # noqa: E402
 from models.convert import ConvertOptions, large_table  # noqa: E402
 from models.convert import marian as converter  # noqa: E402
 from models.errors import FactoryError  # noqa: E402
-from models.pack import Heading, write_manifest  # noqa: E402
+from models.pack import write_manifest  # noqa: E402
 from models.parity import LogitError, translation_error  # noqa: E402
+from models.recipe import PackRecipe  # noqa: E402
 from tests.factory import public_models  # noqa: E402
 from tests.factory.public_models import SENTENCES  # noqa: E402
 
@@ -47,8 +48,8 @@ class Made:
             options = ConvertOptions(bits=bits, directions=self.directions)
             converted = converter.convert(self.checkpoint, folder, options, lambda line: None)
             languages = tuple(sorted({language for way in self.directions for language in (way.source, way.target)}))
-            heading = Heading("made", "0.1.0", "translation", "Made", languages, "CC0-1.0", "Random weights.", "")
-            write_manifest(folder, heading, converted.settings, sources=(), memory_bytes=converted.memory_bytes)
+            recipe = PackRecipe("made", "0.1.0", "translation", "Made", languages, "CC0-1.0", "Random weights.", Path())
+            write_manifest(folder, recipe, converted.settings, sources=(), memory_bytes=converted.memory_bytes)
         return folder
 
     def translator(self, bits: int) -> Translator:

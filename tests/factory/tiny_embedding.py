@@ -26,7 +26,7 @@ from models.build import Options
 from models.build_embedding import build_embedding, origins
 from models.convert import ConvertOptions
 from models.convert.embedding import convert
-from models.pack import begin_pack, heading_of, write_manifest
+from models.pack import begin_pack, write_manifest
 from models.recipe_embedding import EmbeddingRecipe, read_embedding_recipe
 from tests.factory.tiny import tiny_pairs
 
@@ -141,7 +141,7 @@ def make_pack(recipe_path: Path, checkpoint: Path, folder: Path, options: Conver
     read = read_embedding_recipe(recipe_path)
     begin_pack(folder)
     made = convert(checkpoint, folder, options, lambda text: None)
-    write_manifest(folder, heading_of(read), made.settings, sources=origins(read), memory_bytes=made.memory_bytes)
+    write_manifest(folder, read, made.settings, sources=origins(read), memory_bytes=made.memory_bytes)
     return read
 
 

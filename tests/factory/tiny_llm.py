@@ -26,7 +26,8 @@ from transformers import (
 
 from models.convert import Converted, ConvertOptions
 from models.convert.llm import convert
-from models.pack import Heading, write_manifest
+from models.pack import write_manifest
+from models.recipe import PackRecipe
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "data" / "tiny-llm"
@@ -129,7 +130,7 @@ def save_sentencepiece(folder: Path, size: int = 320) -> None:
 def make_pack(checkpoint: Path, folder: Path, options: ConvertOptions) -> Converted:
     """The pack of a checkpoint, with its manifest."""
     converted = convert(checkpoint, folder, options, lambda _line: None)
-    heading = Heading(
+    recipe = PackRecipe(
         name="tiny-llm",
         version="0.1.0",
         kind="text-generation",
@@ -137,9 +138,9 @@ def make_pack(checkpoint: Path, folder: Path, options: ConvertOptions) -> Conver
         languages=("en",),
         licence="CC0-1.0",
         about="Random weights, for tests; says nothing sensible.",
-        recipe="",
+        path=Path(),
     )
-    write_manifest(folder, heading, converted.settings, sources=[], memory_bytes=converted.memory_bytes)
+    write_manifest(folder, recipe, converted.settings, sources=[], memory_bytes=converted.memory_bytes)
     return converted
 
 
