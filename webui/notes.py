@@ -51,6 +51,6 @@ def kind_name(kind: str) -> str:
 
 
 def way_name(direction: str) -> str:
-    """“en-es” with the names of the languages; anything else as it is."""
+    """“en-es”, or “en” alone, with the names of the languages."""
     source, mark, target = direction.partition("-")
-    return f"{language_name(source)} → {language_name(target)}" if mark else direction
+    return f"{language_name(source)} → {language_name(target)}" if mark else language_name(source)

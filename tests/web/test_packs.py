@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,4 +101,9 @@ def test_figures_are_told_in_words(tmp_path: Path) -> None:
     page = Phone(create_app(box)).get("/packs/starter-en-es").text
     assert "English → Spanish, everyday sentences (Tatoeba)" in page
     assert "chrF2 says how far the letters" in page
+    page = Phone(create_app(box)).get("/packs/starter-embedding").text
+    assert re.search(
+        r"<th scope=\"row\">Spanish, everyday sentences .*</th><td>cosine to the teacher</td><td>0\.\d\d</td>", page
+    )
+    assert "chrF2" not in page
     box.close()
