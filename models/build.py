@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,9 +12,11 @@ from models.child import compute
 from models.pack import CARD, build_pack, describe_translation
 from models.recipe import Recipe
 from models.steps import Steps
-from models.tokenizer import train_tokenizer, write_marian_vocabulary
+from models.tokenizer import PAD, train_tokenizer, write_marian_vocabulary
 
 Say = Callable[[str], None]
+
+SAMPLE = 256  # pairs that the ranges of int8 are measured on
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,19 @@ class Options:
     minutes: float | None = None
     beam: int = 4
     most: int | None = None
+
+
+def sample(recipe: Recipe, pairs: dict[str, list[corpus.Pair]], spm_model: Path) -> list[tuple[list[int], list[int]]]:
+    """SAMPLE pairs of all corpora and directions: (source ids, ids given to the decoder)."""
+    import sentencepiece as spm
+
+    from models.train import encode
+
+    processor = spm.SentencePieceProcessor(model_file=str(spm_model))
+    chosen = [pair for each in pairs.values() for pair in each[:: max(1, len(each) * len(pairs) // SAMPLE)]]
+    encoded = (encode(pair, recipe, number % len(recipe.directions), processor) for number, pair in enumerate(chosen))
+    most = recipe.model.max_positions
+    return [(source[:most], [PAD, *target[:-1]][:most]) for source, target in encoded]
 
 
 class Build:
@@ -52,8 +68,8 @@ class Build:
         training["minutes"] = self.options.minutes or recipe.train.minutes
         if not steps.do("training", training, self._train, work / "checkpoint" / "config.json"):
             return False
-        steps.do("export", {}, self._export, work / "exported" / "encoder_model.onnx")
-        steps.do("quantize", {"embedding": "once"}, self._quantize, work / "int8" / "decoder.onnx")
+        steps.do("ranges", {"pairs": SAMPLE}, self._measure_ranges, work / "ranges.json")
+        steps.do("graphs", {"form": "one step, in places"}, self._write_graphs, work / "int8" / "decoder.onnx")
         about = asdict(replace(recipe, path=Path(recipe.path.name)))
         steps.do("pack", about, self._pack, self.pack / "pack.toml")
         if recipe.evaluation or recipe.selftest:
@@ -76,18 +92,21 @@ class Build:
         if (self.work / "checkpoint").is_dir():
             write_marian_vocabulary(self.work / "spm.model", self.work / "checkpoint")
 
-    def _export(self) -> None:
-        from models.export import export  # torch takes seconds to import, and is not needed to list or resume
+    def _measure_ranges(self) -> None:
+        from models.convert.seq2seq import open_model, ranges_of  # torch takes seconds to import
 
-        export(self.work / "checkpoint", self.work / "exported")
+        pairs = sample(self.recipe, corpus.load(self.work / "pairs.tsv.zst"), self.work / "spm.model")
+        ranges = ranges_of(open_model(self.work / "checkpoint"), pairs)
+        told = {name: [each.low, each.high] for name, each in ranges.items()}
+        (self.work / "ranges.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
-    def _quantize(self) -> None:
-        from models.embedding_table import share_embedding
-        from models.export import assemble, quantize
+    def _write_graphs(self) -> None:
+        from models.convert.seq2seq import open_model, write_graphs
+        from models.convert.seq2seq_graph import Range
 
-        quantize(self.work / "exported", self.work / "quantized")
-        assemble(self.work / "quantized", self.work / "int8")
-        share_embedding(self.work / "int8" / "encoder.onnx", self.work / "int8" / "decoder.onnx")
+        told = json.loads((self.work / "ranges.json").read_text(encoding="utf-8"))
+        ranges = {name: Range(*each) for name, each in told.items()}
+        write_graphs(open_model(self.work / "checkpoint"), self.work / "int8", ranges)
 
     def _pack(self) -> None:
         pairs = corpus.load(self.work / "pairs.tsv.zst")

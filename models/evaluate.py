@@ -71,12 +71,12 @@ def exact_pack(recipe: Recipe, work: Path) -> Path:
     Raises:
         FactoryError: nothing was built there.
     """
-    from models.export import assemble  # torch takes seconds to import
+    from models.convert.seq2seq import open_model, write_graphs  # torch takes seconds to import
     from models.pack import build_pack
 
-    if not (work / "exported" / "encoder_model.onnx").is_file():
-        raise FactoryError(f"{work} holds no exported model: run `baraza-factory build {recipe.path.stem}` first.")
-    assemble(work / "exported", work / "exact")
+    if not (work / "checkpoint" / "config.json").is_file():
+        raise FactoryError(f"{work} holds no trained model: run `baraza-factory build {recipe.path.stem}` first.")
+    write_graphs(open_model(work / "checkpoint"), work / "exact", None)
     build_pack(recipe, work / "exact", work / "spm.model", corpus.load(work / "pairs.tsv.zst"), work / "exact-pack")
     return work / "exact-pack"
 

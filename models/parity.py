@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from appliance.inference.generator import TextGenerator
-from appliance.inference.seq2seq import Floats, Ints, Seq2Seq
+from appliance.inference.seq2seq import Floats, Places, Seq2Seq
 from appliance.packs.store import verify
 
 
@@ -58,8 +58,8 @@ def translation_error(
 ) -> LogitError:
     """Compare `graphs` of a translation pack with the `transformers` model it was made of.
 
-    `sources` are ids with tag and end, `targets` the ids given to the decoder one by one, the start first. Every
-    sentence is run alone, so padding plays no part.
+    `sources` are ids with tag and end, `targets` the ids given to the decoder one by one, the start first. What is
+    compared are log-probabilities: the graph gives no other logits.
     """
     pairs = list(zip(sources, targets, strict=True))
     ours = [_decoded(graphs, source, target) for source, target in pairs]
@@ -67,7 +67,7 @@ def translation_error(
         _logits(model, input_ids=torch.tensor([list(source)]), decoder_input_ids=torch.tensor([list(target)]))
         for source, target in pairs
     ]
-    return compare(np.concatenate(ours), np.concatenate(theirs))
+    return compare(np.concatenate(ours), torch.tensor(np.concatenate(theirs)).log_softmax(dim=-1).numpy())
 
 
 def generation_error(checkpoint: Path, pack: Path, prompts: Sequence[str], threads: int = 1) -> LogitError:
@@ -87,11 +87,14 @@ def generation_error(checkpoint: Path, pack: Path, prompts: Sequence[str], threa
 
 
 def _decoded(graphs: Seq2Seq, source: Sequence[int], target: Sequence[int]) -> Floats:
-    ids: Ints = np.array([source], np.int64)
-    mask = np.ones_like(ids)
-    decoding = graphs.start(graphs.encode(ids, mask), mask)
-    row = np.zeros(1, np.int64)
-    return np.array([decoding.step(np.array([token], np.int64), row, row)[0] for token in target])
+    """Log-probabilities (tokens, vocabulary) after each token of `target`."""
+    places = Places(graphs, beam=1, candidates=graphs.vocabulary)
+    places.add([source])
+    rows = np.empty((len(target), graphs.vocabulary), np.float32)
+    for row, token in zip(rows, target, strict=True):
+        scores, ids = places.step(np.array([[token]]), np.array([[0]]))
+        row[ids[0, 0]] = scores[0, 0]
+    return rows
 
 
 def _logits(model: Any, **given: torch.Tensor) -> Floats:

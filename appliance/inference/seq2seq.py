@@ -1,14 +1,15 @@
-"""The encoder–decoder graphs of a translation pack, run step by step without copying the cache.
+"""The two graphs of a translation pack, and the places in which sentences at different stages are decoded together.
 
-The factory (`models/graph.py`) gives the decoder two index inputs beside those of a plain export:
-`past_rows` picks, for each row of this step, the row of the step before that it goes on from, and
-`source_rows` the sentence it translates. Beam search reorders, widens and drops rows with them inside
-the graph; the past keys and values go from output to input as `OrtValue`s and never become arrays.
+The encoder gives, for each layer of the decoder, the keys and values of the source; the decoder makes one step for all
+hypotheses of all sentences and gives the likeliest next tokens of each (`models/convert/seq2seq_graph.py` has the
+inputs and outputs). The caches are NumPy arrays of ours that the graphs read and write where they lie.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,83 +20,184 @@ from appliance.inference.session import open_session
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+Masks = npt.NDArray[np.int32]
 
-PAST = "past_key_values."
-PRESENT = "present."
-EXTRA_INPUTS = {"past_rows", "source_rows", "use_cache_branch"}
+INPUTS = {"tokens", "positions", "places", "seen", "source_mask", "banned", "candidates"}
+NEVER = np.float32(-3.0e38)  # added to an attention score of what a hypothesis must not see
+MOST_ROOM = 64  # sentences that room is made for before they come
+FIRST_STEPS = 16  # steps that the cache has room for at first; it doubles when they are over
 
 
 class Seq2Seq:
-    """The two graphs of a pack. Stateless between calls, so threads may share one."""
+    """The two graphs of a pack. Stateless between calls, so threads may share one.
 
-    def __init__(self, encoder: Path, decoder: Path, pack: str, threads: int) -> None:
-        self._encoder = open_session(encoder, pack, threads)
-        self._decoder = open_session(decoder, pack, threads)
-        inputs = {each.name: each for each in self._decoder.get_inputs()}
-        missing = EXTRA_INPUTS - set(inputs)
-        if missing:
-            raise EngineError(pack=pack, reason=f"{decoder.name} lacks the input(s) {', '.join(sorted(missing))}")
-        self._past = [name for name in inputs if name.startswith(PAST)]
-        self._presents = [name.replace(PAST, PRESENT) for name in self._past]
-        shape = inputs[self._past[0]].shape
-        self._heads, self._head_size = int(shape[1]), int(shape[3])
+    `banned` are the ids that are never written.
+    """
 
-    def encode(self, ids: Ints, mask: Ints) -> ort.OrtValue:
-        """Hidden states (sentences, length, width) of `ids` and `mask` (sentences, length)."""
-        binding = self._encoder.io_binding()
-        binding.bind_cpu_input("input_ids", ids)
-        binding.bind_cpu_input("attention_mask", mask)
-        binding.bind_output("last_hidden_state", "cpu")
-        self._encoder.run_with_iobinding(binding)
-        return binding.get_outputs()[0]
+    def __init__(self, encoder: Path, decoder: Path, pack: str, threads: int, banned: Sequence[int] = ()) -> None:
+        """Open the graphs.
 
-    def start(self, hidden: ort.OrtValue, mask: Ints) -> Decoding:
-        """Begin decoding: `hidden` from `encode`, `mask` (sentences, length) as it was given there."""
-        return Decoding(self._decoder, hidden, mask, self._past, self._presents, (self._heads, self._head_size))
-
-
-class Decoding:
-    """The state of one batch being decoded: the cache, as values that stay inside ONNX Runtime."""
-
-    def __init__(
-        self,
-        session: ort.InferenceSession,
-        hidden: ort.OrtValue,
-        mask: Ints,
-        past: list[str],
-        presents: list[str],
-        head_shape: tuple[int, int],
-    ) -> None:
-        self._session, self._hidden, self._mask = session, hidden, mask
-        self._past, self._presents = past, presents
-        nothing = np.zeros((mask.shape[0], head_shape[0], 1, head_shape[1]), np.float32)
-        self._cache = {name: ort.OrtValue.ortvalue_from_numpy(nothing) for name in past}
-        self._begun = False
-
-    def step(self, tokens: Ints, past_rows: Ints, source_rows: Ints) -> Floats:
-        """Logits (rows, vocabulary) after `tokens` (rows,).
-
-        `past_rows` (rows,) are rows of the step before, `source_rows` (rows,) are sentences. In the
-        first step both are 0..sentences-1.
+        Raises:
+            EngineError: a file is not a graph of this form.
         """
-        binding = self._session.io_binding()
-        binding.bind_cpu_input("input_ids", np.ascontiguousarray(tokens[:, None]))
-        binding.bind_cpu_input("encoder_attention_mask", self._mask)
-        binding.bind_ortvalue_input("encoder_hidden_states", self._hidden)
-        binding.bind_cpu_input("past_rows", past_rows)
-        binding.bind_cpu_input("source_rows", source_rows)
-        binding.bind_cpu_input("use_cache_branch", np.array([self._begun]))
-        for name, value in self._cache.items():
-            binding.bind_ortvalue_input(name, value)
-        binding.bind_output("logits", "cpu")
-        for name in self._presents:
-            binding.bind_output(name, "cpu")
-        self._session.run_with_iobinding(binding)
-        logits, *presents = binding.get_outputs()
-        for name, value in zip(self._past, presents, strict=True):
-            # Keys and values of the source are computed once, in the first step.
-            if not self._begun or ".encoder." not in name:
-                self._cache[name] = value
-        self._begun = True
-        scores: Floats = logits.numpy()[:, -1, :]
-        return scores
+        self._encoder = open_session(encoder, pack, threads)
+        self.decoder = open_session(decoder, pack, threads)
+        inputs = {each.name: each for each in self.decoder.get_inputs()}
+        missing = INPUTS - set(inputs)
+        if missing or "past.0.key" not in inputs:
+            lacking = ", ".join(sorted(missing)) or "past.0.key"
+            raise EngineError(pack=pack, reason=f"{decoder.name} lacks the input(s) {lacking}")
+        self.sources = [name for name in inputs if name.startswith("source.")]
+        self.pasts = [name for name in inputs if name.startswith("past.")]
+        self.heads, self.head_size = int(inputs["past.0.key"].shape[1]), int(inputs["past.0.key"].shape[3])
+        self.vocabulary = int(inputs["banned"].shape[0])
+        self.banned = np.zeros(self.vocabulary, np.float32)
+        self.banned[list(banned)] = -np.inf
+        self.allowed = self.vocabulary - len(set(banned))
+
+    def encode(self, sources: Sequence[Sequence[int]]) -> list[Floats]:
+        """The keys and values of `sources` (lists of ids): arrays (sentences, heads, longest, head size).
+
+        Two a layer of the decoder, in the order of `sources`.
+        """
+        ids = np.zeros((len(sources), max(map(len, sources))), np.int64)
+        mask = np.zeros(ids.shape, np.int32)
+        for row, source in enumerate(sources):
+            ids[row, : len(source)] = source
+            mask[row, : len(source)] = 1
+        made: list[Floats] = self._encoder.run(self.sources, {"input_ids": ids, "source_mask": mask})
+        return made
+
+
+class Places:
+    """Sentences being decoded together, each in a place of its own: 0 to `count` - 1.
+
+    A sentence is added and taken out between any two steps; the last one moves to the place of one that leaves.
+    """
+
+    def __init__(self, graphs: Seq2Seq, beam: int, candidates: int) -> None:
+        """`beam` hypotheses a sentence; `candidates` next tokens are told of each."""
+        self._graphs, self.beam, self._candidates = graphs, beam, candidates
+        self.count = 0
+        self._sources: list[Floats] = []
+        self._pasts: list[Floats] = []
+        self._seen = np.zeros((0, beam, 0), np.float32)
+        self._mask = np.zeros((0, 0), np.int32)
+        self._lengths, self.positions = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._binding: ort.IOBinding | None = None
+        self._wanted = np.array([candidates], np.int64)
+
+    def add(self, sources: Sequence[Sequence[int]]) -> None:
+        """Put `sources` (lists of ids) behind the sentences that are there."""
+        made = self._graphs.encode(sources)
+        lengths = np.array([len(source) for source in sources])
+        held = int(self._lengths[: self.count].max()) if self.count else 0
+        self._fit(self.count + len(sources), max(held, int(lengths.max())))
+        new = slice(self.count, self.count + len(sources))
+        for kept, part in zip(self._sources, made, strict=True):
+            kept[new, :, : part.shape[2]] = part
+        self._lengths[new], self.positions[new] = lengths, 0
+        self._mask[new] = np.arange(self._mask.shape[1]) < lengths[:, None]
+        self._seen[new] = NEVER
+        self.count += len(sources)
+        self._binding = None
+
+    def take_out(self, place: int) -> None:
+        """Empty a place; the sentence of the last place has it from now on."""
+        last = self.count - 1
+        if place != last:
+            used = int(self.positions[last]) * self.beam
+            for source in self._sources:
+                source[place] = source[last]
+            for past in self._pasts:
+                past[place, :, :used] = past[last, :, :used]
+            for each in (self._lengths, self.positions, self._seen, self._mask):
+                each[place] = each[last]
+        self.count = last
+        self._binding = None
+
+    def step(self, tokens: Ints, parents: Ints) -> tuple[Floats, Ints]:
+        """The likeliest next tokens after `tokens` (count, beam), which go on from the hypotheses `parents` before.
+
+        (log-probabilities, ids), both (count, beam, candidates), best first. The next step overwrites them.
+        """
+        if int(self.positions[: self.count].max() + 1) * self.beam > self._seen.shape[2]:
+            self._grow()
+        self._see(parents)
+        if self._binding is None:
+            self._bind()
+        np.copyto(self._tokens, tokens)
+        np.multiply(self.positions[: self.count], self.beam, out=self._starts)
+        self._graphs.decoder.run_with_iobinding(self._binding)
+        self.positions[: self.count] += 1
+        return self._scores, self._ids
+
+    def _see(self, parents: Ints) -> None:
+        """A hypothesis sees what its parent saw, and itself."""
+        count = self.count
+        rows = np.arange(count)[:, None]
+        self._seen[:count] = self._seen[rows, parents]
+        own = self.positions[:count, None] * self.beam + np.arange(self.beam)
+        self._seen[rows, np.arange(self.beam), own] = 0
+
+    def _bind(self) -> None:
+        count, graphs = self.count, self._graphs
+        binding = graphs.decoder.io_binding()
+        shape = (count, self.beam, self._candidates)
+        self._tokens = np.zeros(shape[:2], np.int64)
+        self._starts = np.zeros(count, np.int64)
+        self._scores, self._ids = np.zeros(shape, np.float32), np.zeros(shape, np.int64)
+        given: dict[str, npt.NDArray[Any]] = {
+            "tokens": self._tokens,
+            "positions": self.positions[:count],
+            "places": self._starts,
+            "seen": self._seen[:count, None],
+            "source_mask": self._mask[:count],
+            "banned": graphs.banned,
+            "candidates": self._wanted,
+        }
+        given |= {name: array[:count] for name, array in zip(graphs.sources, self._sources, strict=True)}
+        given |= {name: array[:count] for name, array in zip(graphs.pasts, self._pasts, strict=True)}
+        for name, array in given.items():
+            binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+        made: dict[str, npt.NDArray[Any]] = {"scores": self._scores, "ids": self._ids}
+        made |= {name.replace("past", "present"): given[name] for name in graphs.pasts}
+        for name, array in made.items():
+            binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+        self._binding = binding
+
+    def _fit(self, room: int, length: int) -> None:
+        """Room for so many sentences of so many source tokens; what is there stays."""
+        held_room, held_length = self._mask.shape
+        if not self.count:
+            held_room, held_length = 0, 0  # nothing to keep: what fits these is enough
+        if room <= held_room and length <= held_length:
+            return
+        capacity = self._seen.shape[2] if self.count else FIRST_STEPS * self.beam
+        self._allocate(max(room, min(2 * held_room, MOST_ROOM)), max(length, held_length), capacity)
+
+    def _grow(self) -> None:
+        self._allocate(*self._mask.shape, 2 * self._seen.shape[2])
+
+    def _allocate(self, room: int, length: int, capacity: int) -> None:
+        """Larger arrays, with what is in the old ones."""
+        graphs, count, beam = self._graphs, self.count, self.beam
+        heads, size = graphs.heads, graphs.head_size
+        # Zeros: what is hidden in attention is multiplied by nothing, and must be a number for that.
+        sources = [np.zeros((room, heads, length, size), np.float32) for _ in graphs.sources]
+        pasts = [np.zeros((room, heads, capacity, size), np.float32) for _ in graphs.pasts]
+        seen = np.full((room, beam, capacity), NEVER, np.float32)
+        mask = np.zeros((room, length), np.int32)
+        lengths, positions = np.zeros(room, np.int64), np.zeros(room, np.int64)
+        if count:
+            old_length, old_capacity = self._mask.shape[1], self._seen.shape[2]
+            for old, new in zip(self._sources, sources, strict=True):
+                new[:count, :, :old_length] = old[:count]
+            for old, new in zip(self._pasts, pasts, strict=True):
+                new[:count, :, :old_capacity] = old[:count]
+            seen[:count, :, :old_capacity] = self._seen[:count]
+            mask[:count, :old_length] = self._mask[:count]
+            lengths[:count], positions[:count] = self._lengths[:count], self.positions[:count]
+        self._sources, self._pasts, self._seen, self._mask = sources, pasts, seen, mask
+        self._lengths, self.positions = lengths, positions
+        self._binding = None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 
-import numpy as np
-
 from appliance.errors import EngineError, UnknownLanguagePairError
+from appliance.inference.batcher import Batcher
 from appliance.inference.pieces import open_pieces
-from appliance.inference.search import LEAST_REPEATS, Hypothesis, Vocabulary, repeats_of, search
+from appliance.inference.search import LEAST_REPEATS, Sentence, Vocabulary, repeats_of
 from appliance.inference.seq2seq import Seq2Seq
 from appliance.limits import LIMITS, Limits
 from appliance.packs.manifest import Way
@@ -61,15 +60,14 @@ class Translator:
             raise EngineError(pack=pack.name, reason="it is not a translation pack")
         self.pack = pack
         self._limits = limits
-        self._graphs = Seq2Seq(pack.path / settings.encoder, pack.path / settings.decoder, pack.name, threads)
         self._pieces = open_pieces(pack, settings)
         self._ways = {(way.source, way.target): self._steering(way) for way in settings.directions}
         end = self._pieces.end
-        self._vocabulary = Vocabulary(
-            start=self._id_of(settings.start) if settings.start else self._pieces.padding,
-            end=end,
-            forbidden=tuple(sorted(self._pieces.never_written - {end})),
-        )
+        start = self._id_of(settings.start) if settings.start else self._pieces.padding
+        self._vocabulary = Vocabulary(start=start, end=end)
+        files = (pack.path / settings.encoder, pack.path / settings.decoder)
+        self._graphs = Seq2Seq(*files, pack.name, threads, sorted(self._pieces.never_written - {end}))
+        self._batcher = Batcher(self._graphs, self._vocabulary, limits)
         places = settings.positions or max(limits.source_pieces, limits.target_pieces + 2)
         self._source_pieces = min(limits.source_pieces, places)
         self._target_pieces = min(limits.target_pieces, places - 2)  # the start and a first piece take places too
@@ -88,12 +86,15 @@ class Translator:
         cancelled: Callable[[], bool] = never,
         on_done: Callable[[int, Translated], None] = ignore,
         accept: Callable[[str, str], bool] | None = None,
+        owner: str = "",
+        background: bool = False,
     ) -> list[Translated]:
         """Translate each of `sentences`; a blank one stays as it is.
 
         `cancelled` is asked before every step; `on_done(number, sentence)` is called as each is ready,
         short ones first. `accept(sentence, translation)` chooses among what the search found anyway: the best
-        translation that it accepts is taken, else the best.
+        translation that it accepts is taken, else the best. Who calls at the same time shares the work, sentence by
+        sentence, in fair shares by `owner`, and `background` work waits for all other.
 
         Raises:
             UnknownLanguagePairError: the pack does not translate `source` to `target`.
@@ -102,40 +103,23 @@ class Translator:
         way = self._way(source, target)
         encoded = [self._encode(sentence, way) for sentence in sentences]
         results = [Translated(sentence) for sentence in sentences]
+        blank = len(way.tag) + 1
+        numbers = {
+            self._sentence(ids, way): number
+            for number, ids in sorted(enumerate(encoded), key=lambda each: len(each[1]))
+            if len(ids) > blank
+        }
 
-        def finish(number: int, hypotheses: list[Hypothesis]) -> None:
+        def finish(sentence: Sentence) -> None:
+            number = numbers[sentence]
             cut = len(encoded[number]) > self._source_pieces
-            found = (Translated(self._pieces.decode(each.tokens), cut, each.held) for each in hypotheses)
+            found = (Translated(self._pieces.decode(each.tokens), cut, each.held) for each in sentence.ranked())
             results[number] = next(found) if accept is None else _first(found, sentences[number], accept)
             on_done(number, results[number])
 
-        for numbers in self._batches(encoded, blank=len(way.tag) + 1):
-            shortened = [self._shorten(encoded[number]) for number in numbers]
-            self._search(
-                shortened,
-                way.first,
-                beam,
-                cancelled,
-                lambda row, hypotheses, of=numbers: finish(of[row], hypotheses),  # type: ignore[misc]
-                guarded=True,
-            )
+        beam = min(beam, self._limits.beam)
+        self._batcher.run(list(numbers), beam, finish, owner=owner, background=background, cancelled=cancelled)
         return results
-
-    def _batches(self, encoded: list[list[int]], blank: int = 2) -> Iterator[list[int]]:
-        """Numbers of sentences that share a batch: of like length, as padding is work for nothing.
-
-        Blank sentences, of `blank` ids or fewer, are in none.
-        """
-        order = sorted((n for n, ids in enumerate(encoded) if len(ids) > blank), key=lambda n: len(encoded[n]))
-        batch: list[int] = []
-        for number in order:
-            pieces = min(len(encoded[number]), self._source_pieces) * (len(batch) + 1)
-            if batch and (len(batch) >= self._limits.batch_sentences or pieces > self._limits.batch_pieces):
-                yield batch
-                batch = []
-            batch.append(number)
-        if batch:
-            yield batch
 
     def decode_ids(
         self, sources: Sequence[Sequence[int]], limit: int, beam: int = 1, first: str = ""
@@ -144,45 +128,19 @@ class Translator:
 
         The piece `first`, with which the targets are made to begin, is not among them.
         """
-        found: dict[int, list[int]] = {}
         begin = self._id_of(first) if first else None
-
-        def keep(number: int, hypotheses: list[Hypothesis]) -> None:
-            found[number] = hypotheses[0].tokens
-
-        self._search([list(ids) for ids in sources], begin, beam, never, keep, limit)
-        return [found[number] for number in range(len(sources))]
+        asked = [Sentence(list(ids), limit, first=begin) for ids in sources]
+        self._batcher.run(asked, min(beam, self._limits.beam), lambda _sentence: None)
+        return [sentence.ranked()[0].tokens for sentence in asked]
 
     def encode(self, sentence: str, source: str, target: str) -> list[int]:
         """The ids the model is given for `sentence`: tag if there is one, pieces, end."""
         return self._encode(sentence, self._way(source, target))
 
-    def _search(
-        self,
-        sources: list[list[int]],
-        first: int | None,
-        beam: int,
-        cancelled: Callable[[], bool],
-        on_done: Callable[[int, list[Hypothesis]], None],
-        limit: int | None = None,
-        guarded: bool = False,
-    ) -> None:
-        longest = max(map(len, sources))
-        ids = np.full((len(sources), longest), self._pieces.padding, np.int64)
-        mask = np.zeros_like(ids)
-        for row, source in enumerate(sources):
-            ids[row, : len(source)] = source
-            mask[row, : len(source)] = 1
-        limits = [limit or self._target_limit(len(source)) for source in sources]
-        decoding = self._graphs.start(self._graphs.encode(ids, mask), mask)
-        vocabulary = self._vocabulary
-        if first is not None:
-            # What the model makes of its start is not asked: the target is told how to begin, and goes on from there.
-            rows = np.arange(len(sources), dtype=np.int64)
-            decoding.step(np.full(len(sources), vocabulary.start, np.int64), rows, rows)
-            vocabulary = replace(vocabulary, start=first)
-        repeats = [max(LEAST_REPEATS, repeats_of(source)) for source in sources] if guarded else None
-        search(decoding, limits, vocabulary, min(beam, self._limits.beam), cancelled, on_done, repeats)
+    def _sentence(self, encoded: list[int], way: Steering) -> Sentence:
+        source = self._shorten(encoded)
+        repeats = max(LEAST_REPEATS, repeats_of(source))
+        return Sentence(source, self._target_limit(len(source)), repeats, way.first)
 
     def _target_limit(self, pieces: int) -> int:
         return min(self._target_pieces, int(pieces * self._limits.target_growth) + self._limits.target_slack)

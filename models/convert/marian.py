@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from appliance.inference.pieces import END, PADDING, STEERING, UNKNOWN
+from appliance.inference.pieces import END, PADDING, STEERING, UNKNOWN, ListedPieces
+from appliance.inference.tokenizer import open_sentencepiece
 from appliance.packs.manifest import Way
 from models.convert import Converted, ConvertOptions
-from models.convert.large_table import is_large, put_in, take_out
+from models.convert.sample import sample_text
 from models.errors import FactoryError
 
 MODEL_TYPES = ("marian", "m2m_100")
 SHOWN_TAGS = 12
+SAMPLE_SENTENCES, SAMPLE_DIRECTIONS = 48, 8  # that the ranges of int8 are measured on
+LARGEST = 200_000_000  # weights of a table of pieces in fp32: a graph with more would be no file of less than 2 GB
 WORKING_MEMORY = 160 * 1024 * 1024  # bytes, beside three times the weights: as models/pack.py has it
 
 Say = Callable[[str], None]
@@ -44,10 +45,9 @@ def convert(checkpoint: Path, folder: Path, options: ConvertOptions, say: Say) -
     ids = _opus_tokenizer(checkpoint, folder) if opus else _multilingual_tokenizer(checkpoint, folder)
     start = _check_vocabulary(ids, config, options.directions)
     (folder / "vocab.json").write_text(json.dumps(ids, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
-    large = not opus and is_large(int(config["vocab_size"]), int(config["d_model"]))
-    if large and options.bits != 8:
+    if options.bits != 8 and int(config["vocab_size"]) * int(config["d_model"]) > LARGEST:
         raise FactoryError("The model's table of pieces is so large that it is made in 8 bits only.")
-    _write_graphs(checkpoint, folder, options.bits, large, say)
+    _write_graphs(checkpoint, folder, ids, options, say)
     settings: dict[str, Any] = {
         "encoder": "encoder.onnx",
         "decoder": "decoder.onnx",
@@ -112,27 +112,37 @@ def _check_vocabulary(ids: dict[str, int], config: dict[str, Any], directions: t
     return starts[0]
 
 
-def _write_graphs(checkpoint: Path, folder: Path, bits: int, large: bool, say: Say) -> None:
-    from models.embedding_table import share_embedding
-    from models.export import assemble, export, quantize
+def _write_graphs(checkpoint: Path, folder: Path, ids: dict[str, int], options: ConvertOptions, say: Say) -> None:
+    from models.convert.seq2seq import open_model, ranges_of, write_graphs
 
-    with tempfile.TemporaryDirectory(prefix=".converting-", dir=folder.parent) as name:
-        work = Path(name)
-        say("  exporting the graphs …")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tracing warns of every condition in transformers' code
-            table = take_out(checkpoint, work / "small") if large else None
-            export(work / "small" if large else checkpoint, work / "exported")
-        if bits == 8:
-            say("  quantizing to int8 …")
-            quantize(work / "exported", work / "quantized")
-            shutil.rmtree(work / "exported")
-        say("  joining the decoder's graphs …")
-        assemble(work / ("quantized" if bits == 8 else "exported"), folder)
-        if bits == 8:
-            share_embedding(folder / "encoder.onnx", folder / "decoder.onnx")
-        if table is not None:
-            put_in(folder / "encoder.onnx", folder / "decoder.onnx", table)
+    model = open_model(checkpoint)
+    if model.get_output_embeddings().weight is not model.get_input_embeddings().weight:
+        raise FactoryError("The model's output layer is not its table of pieces; only those that share it are made.")
+    ranges = None
+    if options.bits == 8:
+        say("  measuring ranges on sample text …")
+        spm = [folder / name for name in ("source.spm", "target.spm")]
+        spm = spm if spm[0].exists() else [folder / "spm.model"] * 2
+        ranges = ranges_of(model, _sample(model, *spm, ids, options.directions))
+    say("  writing the graphs …")
+    write_graphs(model, folder, ranges)
+
+
+def _sample(
+    model: Any, source: Path, target: Path, ids: dict[str, int], directions: Sequence[Way]
+) -> list[tuple[list[int], list[int]]]:
+    """Sentences of the source languages, and what the model makes of them, in a few of its directions."""
+    from models.convert.seq2seq import written_by
+
+    pieces = ListedPieces(*(open_sentencepiece(path, "the checkpoint") for path in (source, target)), ids)
+    chosen = directions[:: -(-len(directions) // SAMPLE_DIRECTIONS)]
+    pairs = []
+    for way in chosen:
+        tag = [ids[way.tag]] if way.tag else []
+        for sentence in sample_text(way.source, -(-SAMPLE_SENTENCES // len(chosen))):
+            given = [*tag, *pieces.encode(sentence), pieces.end]
+            pairs.append((given, written_by(model, given, ids[way.first] if way.first else None)))
+    return pairs
 
 
 def _copy(source: Path, target: Path) -> None:

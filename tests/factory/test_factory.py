@@ -14,10 +14,12 @@ pytestmark = pytest.mark.factory
 torch = pytest.importorskip("torch", reason="the factory's libraries are not installed: make test-factory")
 zstandard = pytest.importorskip("zstandard", reason="the factory's libraries are not installed: make test-factory")
 
+from appliance.inference.seq2seq import Seq2Seq  # noqa: E402
 from appliance.inference.translator import Translator  # noqa: E402
 from appliance.packs.store import verify  # noqa: E402
 from models import corpus  # noqa: E402
 from models.errors import CorpusError, RecipeError  # noqa: E402
+from models.parity import translation_error  # noqa: E402
 from models.recipe import EvaluationSet, read_any_recipe, read_recipe  # noqa: E402
 from tests.factory import tiny  # noqa: E402
 
@@ -53,18 +55,12 @@ def test_the_engine_says_what_transformers_says_token_for_token(made, beams: int
 
 
 def test_the_logits_of_the_graphs_are_those_of_the_model(made) -> None:  # type: ignore[no-untyped-def]
-    import numpy as np
-
     work, model = made
-    translator = Translator(verify(work / "pack"), 1)
-    ids = np.array([tiny.sources(work / "spm.model")[0]], np.int64)
-    graphs = translator._graphs
-    decoding = graphs.start(graphs.encode(ids, np.ones_like(ids)), np.ones_like(ids))
-    row = np.zeros(1, np.int64)
-    ours = [decoding.step(np.array([token]), row, row)[0] for token in (2, 50, 60)]
-    with torch.no_grad():
-        theirs = model(input_ids=torch.tensor(ids), decoder_input_ids=torch.tensor([[2, 50, 60]])).logits[0]
-    assert np.allclose(np.array(ours), theirs.numpy(), atol=1e-3)
+    graphs = Seq2Seq(work / "pack" / "encoder.onnx", work / "pack" / "decoder.onnx", "tiny", 1)
+    sources = tiny.sources(work / "spm.model")[:3]
+    error = translation_error(model, graphs, sources, [[2, 50, 60]] * 3)
+    assert error.largest < 1e-3
+    assert (error.top1, error.tokens) == (1.0, 9)
 
 
 def recipe_with_evaluation(tmp_path: Path) -> Path:

@@ -19,7 +19,7 @@ from appliance.inference.translator import Translator  # noqa: E402
 from appliance.limits import Limits  # noqa: E402
 from appliance.packs.manifest import Way  # noqa: E402
 from appliance.packs.store import verify  # noqa: E402
-from models.convert import ConvertOptions, large_table  # noqa: E402
+from models.convert import ConvertOptions  # noqa: E402
 from models.convert import marian as converter  # noqa: E402
 from models.errors import FactoryError  # noqa: E402
 from models.pack import write_manifest  # noqa: E402
@@ -87,6 +87,7 @@ def their_ids(made: Made, way: Way, sentence: str) -> list[int]:
 def greedy(made: Made, sources: list[list[int]], way: Way, translator: Translator, limit: int) -> list[list[int]]:
     """What transformers writes for each source alone, without start, first piece and end."""
     written = []
+    banned = [[number] for number in sorted(translator._pieces.never_written - {translator._vocabulary.end})]
     for source in sources:
         tokens = made.model.generate(
             input_ids=torch.tensor([source]),
@@ -95,7 +96,7 @@ def greedy(made: Made, sources: list[list[int]], way: Way, translator: Translato
             max_new_tokens=limit + bool(way.first),
             forced_bos_token_id=translator._pieces.id_of(way.first) if way.first else None,
             forced_eos_token_id=None,
-            bad_words_ids=[[number] for number in translator._vocabulary.forbidden],
+            bad_words_ids=banned,
         )[0].tolist()[1 + bool(way.first) :]
         written.append(tokens[:-1] if tokens[-1] == translator._vocabulary.end else tokens)
     return written
@@ -166,21 +167,6 @@ def error_of(made: Made, bits: int, record_property: Any) -> LogitError:
     error = translation_error(made.model, made.graphs(bits), sources, targets)
     record_property(f"{made.checkpoint.name} {bits} bits", str(error))
     return error
-
-
-@pytest.mark.parametrize("plain", ["nllb"], indirect=True)
-def test_a_large_table_is_put_in_after_the_export(plain: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(large_table, "LARGEST", 0)
-    monkeypatch.setattr(large_table, "STAND_IN", 400)
-    converter.convert(plain.checkpoint, tmp_path / "pack", ConvertOptions(directions=NLLB), lambda line: None)
-    for path in plain.pack(8).glob("*.*n*"):
-        if path.suffix in (".onnx", ".bin"):
-            assert (tmp_path / "pack" / path.name).stat().st_size == pytest.approx(path.stat().st_size, rel=0.01)
-    graphs = Seq2Seq(tmp_path / "pack" / "encoder.onnx", tmp_path / "pack" / "decoder.onnx", "made", 1)
-    apart = [
-        translation_error(plain.model, each, [[300, 700, 2]], [[2, 800, 30]]) for each in (graphs, plain.graphs(8))
-    ]
-    assert apart[0] == apart[1]
 
 
 def test_the_int8_pack_translates(plain: Made) -> None:

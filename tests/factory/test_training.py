@@ -16,10 +16,11 @@ spm = pytest.importorskip("sentencepiece")
 
 from appliance.inference.seq2seq import Seq2Seq  # noqa: E402
 from models import train  # noqa: E402
+from models.convert.seq2seq import open_model, ranges_of, write_graphs  # noqa: E402
 from models.corpus import Pair, renumbered  # noqa: E402
-from models.embedding_table import FILE, looked_up, share_embedding  # noqa: E402
+from models.embedding_table import FILE  # noqa: E402
 from models.errors import FactoryError  # noqa: E402
-from models.export import assemble, quantize  # noqa: E402
+from models.parity import translation_error  # noqa: E402
 from models.recipe import read_recipe  # noqa: E402
 from models.tokenizer import train_tokenizer  # noqa: E402
 from tests.factory import tiny  # noqa: E402
@@ -110,24 +111,22 @@ def test_pools_made_ready_beside_the_training_are_the_same(made, tmp_path: Path)
 
 def test_the_embedding_lies_in_the_pack_once_and_says_the_same(made, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     work, _ = made
-    quantize(work / "exported", tmp_path / "quantized")
-    assemble(tmp_path / "quantized", tmp_path / "int8")
-    files = [tmp_path / "int8" / name for name in ("encoder.onnx", "decoder.onnx")]
-    table = looked_up(files[0])
-    share_embedding(*files)
-    rows = np.frombuffer((tmp_path / "int8" / FILE).read_bytes(), np.int8).reshape(table.shape)
+    model = open_model(work / "checkpoint")
+    sources = tiny.sources(work / "spm.model")
+    targets = [[2, 50, 60, 70]] * len(sources)
+    write_graphs(model, tmp_path, ranges_of(model, zip(sources, targets, strict=True)))
+    table = model.get_input_embeddings().weight.detach().numpy()
+    rows = np.frombuffer((tmp_path / FILE).read_bytes(), np.int8).reshape(table.shape)
     scales = np.abs(table).max(axis=1, keepdims=True) / 64
     assert np.abs(rows * scales - table).max() <= scales.max() * 0.5001
-    for file in files:
-        assert rows.tobytes()[:2000] not in file.read_bytes()
-        assert np.ascontiguousarray(table.T).tobytes()[:2000] not in file.read_bytes()
-
-    exact, small = (Seq2Seq(*parts, "tiny", 1) for parts in ((work / "graphs" / f.name for f in files), files))
-    ids = np.array([tiny.sources(work / "spm.model")[0]], np.int64)
-    row = np.zeros(1, np.int64)
-    logits = [g.start(g.encode(ids, ids * 0 + 1), ids * 0 + 1).step(np.array([2]), row, row) for g in (exact, small)]
-    assert logits[0].argmax() == logits[1].argmax()
-    assert np.abs(logits[0] - logits[1]).max() < 0.1 * np.ptp(logits[0])
+    for name in ("encoder.onnx", "decoder.onnx"):
+        written = (tmp_path / name).read_bytes()
+        assert rows.tobytes()[:2000] not in written
+        assert np.ascontiguousarray(table.T).tobytes()[:2000] not in written
+    graphs = Seq2Seq(tmp_path / "encoder.onnx", tmp_path / "decoder.onnx", "tiny", 1)
+    error = translation_error(model, graphs, sources, targets)
+    assert 0 < error.mean < 0.05 * error.spread
+    assert error.top1 > 0.9
 
 
 def test_training_goes_on_where_it_stopped(tmp_path: Path, made) -> None:  # type: ignore[no-untyped-def]

@@ -17,7 +17,7 @@ import torch
 from transformers import MarianMTModel
 
 from models import corpus
-from models.export import assemble, export
+from models.convert.seq2seq import open_model, write_graphs
 from models.pack import build_pack
 from models.recipe import Recipe, read_recipe
 from models.tokenizer import EOS, PAD, UNK, train_tokenizer, write_marian_vocabulary
@@ -56,8 +56,7 @@ def make(work: Path) -> MarianMTModel:
     model.config._attn_implementation = "sdpa"
     model.save_pretrained(work / "checkpoint")
     write_marian_vocabulary(work / "spm.model", work / "checkpoint")
-    export(work / "checkpoint", work / "exported")
-    assemble(work / "exported", work / "graphs")
+    write_graphs(open_model(work / "checkpoint"), work / "graphs", None)
     build_pack(replace(recipe, evaluation=()), work / "graphs", work / "spm.model", tiny_pairs(), work / "pack")
     return model
 

@@ -1,4 +1,4 @@
-"""Print, as JSON, the token ids that every starter pack gives for a few sentences on the processor it runs on."""
+"""Print, as JSON, the token ids that every starter pack for translation gives for a few sentences on the processor it runs on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ def main() -> None:
     """One thread and small inputs: an emulator is a hundred times slower."""
     found: dict[str, list[list[int]]] = {}
     for folder in sorted(path.parent for path in STARTER.glob("*/*/pack.toml")):
-        translator = Translator(verify(folder), threads=1)
+        pack = verify(folder)
+        if pack.manifest.translation is None:
+            continue
+        translator = Translator(pack, threads=1)
         for source, target in sorted(translator.directions):
             ids = [translator.encode(sentence, source, target) for sentence in SENTENCES[source]]
             for beam in (1, 4):

@@ -93,10 +93,10 @@ def test_a_damaged_file_is_an_error_of_the_engine(tiny_pack: Path, name: str) ->
         Translator(InstalledPack(tiny_pack, sound.manifest), 1)
 
 
-def test_a_decoder_without_row_inputs_is_refused(tiny_pack: Path) -> None:
+def test_a_decoder_of_another_form_is_refused(tiny_pack: Path) -> None:
     sound = verify(tiny_pack)
     (tiny_pack / "decoder.onnx").write_bytes((tiny_pack / "encoder.onnx").read_bytes())
-    with pytest.raises(EngineError, match="past_rows"):
+    with pytest.raises(EngineError, match="places"):
         Translator(InstalledPack(tiny_pack, sound.manifest), 1)
 
 
@@ -104,16 +104,6 @@ def test_the_starter_pack_translates_a_plain_sentence_both_ways(starter: Install
     translator = Translator(starter, 1)
     assert "agua" in translator.translate(["The water is clean."], "en", "es")[0].text.lower()
     assert "water" in translator.translate(["El agua está limpia."], "es", "en")[0].text.lower()
-
-
-def test_batches_hold_sentences_of_like_length_and_are_bounded(tiny: Translator) -> None:
-    small = Translator(tiny.pack, 1, Limits(batch_sentences=3, batch_pieces=40, source_pieces=30))
-    lengths = [5, 0, 30, 6, 90, 4, 5, 12, 13]
-    batches = list(small._batches([[9] * length for length in lengths]))
-    assert sorted(number for batch in batches for number in batch) == [0, 2, 3, 4, 5, 6, 7, 8]
-    for batch in batches:
-        assert len(batch) <= 3
-        assert len(batch) == 1 or len(batch) * min(30, max(lengths[number] for number in batch)) <= 40
 
 
 @pytest.mark.parametrize("way", [("en", "es"), ("es", "en")], ids="-".join)
