@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 FACTORY := .venv-factory
+RIVALS := .venv-rivals
 .DEFAULT_GOAL := help
 
-.PHONY: help setup setup-dev serve test test-factory test-slow test-processors lint bench factory evaluate messages picture lock clean
+.PHONY: help setup setup-dev serve test test-factory test-slow test-processors lint bench bench-translation bench-generation bench-village bench-memory bench-models rivals factory evaluate messages picture lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,11 +36,32 @@ lint: setup-dev ## Format and lint checks, types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
-bench: setup ## Measure advice, translation speed and memory (run it on a quiet machine)
+bench: setup ## Measure advice, numbers in translations, and the embedding (bench-… for speed and memory)
 	$(VENV)/bin/python -m benchmarks.advice
-	$(VENV)/bin/python -m benchmarks.translation
-	$(VENV)/bin/python -m benchmarks.memory
 	$(VENV)/bin/python -m benchmarks.numbers
+	$(VENV)/bin/python -m benchmarks.embedding
+
+bench-translation: setup ## Translation against CTranslate2 on the same weights (first: make rivals bench-models)
+	$(VENV)/bin/python -m benchmarks.translation
+
+bench-generation: setup ## Text generation against llama.cpp, onnxruntime-genai and transformers (first: make rivals bench-models)
+	$(VENV)/bin/python -m benchmarks.generation
+
+bench-village: setup ## 1, 10 and 40 phones through HTTP: waits, fairness, errors, memory
+	$(VENV)/bin/python -m benchmarks.village
+
+bench-memory: setup ## Memory of the packs, after 10,000 requests, and within what a small Pi has
+	$(VENV)/bin/python -m benchmarks.memory
+
+bench-models: $(FACTORY)/.installed ## The models that engines are compared on: published shapes, random weights (4 GB of disk)
+	$(FACTORY)/bin/python -m benchmarks.make_models
+
+rivals: $(RIVALS)/.installed ## Prepare .venv-rivals (CTranslate2, llama.cpp, onnxruntime-genai) to compare with; llama.cpp is compiled
+
+$(RIVALS)/.installed: benchmarks/rivals/requirements.txt
+	@test -x $(RIVALS)/bin/pip || $(PYTHON) -m venv $(RIVALS)
+	CMAKE_ARGS="-DGGML_NATIVE=ON" $(RIVALS)/bin/pip install --quiet --requirement benchmarks/rivals/requirements.txt
+	@touch $@
 
 factory: $(FACTORY)/.installed ## Prepare .venv-factory (torch, transformers, optimum) for building packs
 	@$(FACTORY)/bin/baraza-factory list
@@ -80,4 +102,4 @@ lock: ## Renew the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-emit-index-url --no-header --extra dev --extra factory -c requirements-dev.lock pyproject.toml | grep -vE '^(nvidia|triton|cuda)' > requirements-factory.lock
 
 clean: ## Remove what was built, but no pack and no document
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(RIVALS) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,95 +1,186 @@
-"""How fast the starter pack translates, by batch and by width of the search.
+"""How fast translations are made: against CTranslate2 on the same weights, by length and batch, and through the box.
 
-    .venv/bin/python -m benchmarks.translation
+    make bench-translation
 
-Prints medians of interleaved runs, and their ratio to greedy search one sentence at a time: the ratios can be
-compared between machines, the seconds cannot. Says what the machine is and refuses to measure on a busy one.
+Every sentence has 20 source tokens and gets 20, in every engine: with random weights nothing would end by itself.
+Both engines have the same cores and int8 weights, and take turns. `--anyway` measures on a busy machine too;
+`--rounds N` takes N turns.
 """
 
 from __future__ import annotations
 
-import os
-import platform
-import statistics
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-import onnxruntime
-import psutil
+import numpy as np
 
-from appliance import config
 from appliance.app import Appliance
+from appliance.config import load
+from appliance.inference.batcher import Batcher
+from appliance.inference.search import Sentence, Vocabulary
+from appliance.inference.seq2seq import Seq2Seq
 from appliance.inference.translator import Translator
-from appliance.limits import LIMITS
 from appliance.packs.store import verify
-from appliance.translation.service import TranslationService
+from benchmarks.harness import ROOT, Rival, Row, interleave, medians, pin, quiet_machine, report, seconds
+from benchmarks.models import made, translation_model
+from benchmarks.plot import Axis, Series, save
 
-ROOT = Path(__file__).resolve().parents[1]
-ROUNDS = 5
-BUSY = 25.0  # percent of all cores
+CORES = 2
+TOKENS = 20
+ROUNDS = 9
+CASES = [(batch, beam) for batch in (1, 16) for beam in (1, 4)]
+TARGETS = {1: 1.8, 16: 1.3}  # times CTranslate2's speed, by batch
+STARTER_TARGET = 3.0  # times the tokens a second of the opus-mt shape
+LENGTHS = (5, 10, 20, 40, 80, 160)
+BATCHES = (1, 2, 4, 8, 16, 32)
 
-SENTENCES = [
-    "The water is clean.",
-    "I have twelve goats and two cows.",
-    "The rain did not come this year, so we planted late.",
-    "Can you tell me where the market is?",
-    "My sister works at the school near the river.",
-    "We need a new pump because the old one is broken.",
-    "Please sign the letter and give it to the office.",
-    "How much does a bag of maize cost today?",
-]
+TEXT = (
+    "The water is clean. I have twelve goats and two cows. The rain did not come this year, so we planted late. "
+    "Can you tell me where the market is? My sister works at the school near the river. We need a new pump because the "
+    "old one is broken. Please sign the letter and give it to the office. How much does a bag of maize cost today? "
+)
 
 
-def main() -> None:
-    """Print the table."""
-    busy = psutil.cpu_percent(interval=1.0)
-    if busy > BUSY and "--anyway" not in sys.argv:
-        top = max(psutil.process_iter(["name", "cpu_percent"]), key=lambda each: each.info["cpu_percent"] or 0)
-        sys.exit(f"The machine is busy ({busy:.0f} %, {top.info['name']} among others): try again, or add --anyway.")
+class Ours:
+    """Our engine on a pack, made to write so many tokens whatever it thinks."""
+
+    def __init__(self, pack: Path) -> None:
+        settings = verify(pack).manifest.translation
+        if settings is None:
+            sys.exit(f"{pack} is not a translation pack.")
+        self.graphs = Seq2Seq(pack / settings.encoder, pack / settings.decoder, pack.name, CORES, banned=[0])
+        # The end is banned; a start that no checkpoint has is as good as another.
+        self._batcher = Batcher(self.graphs, Vocabulary(start=self.graphs.vocabulary - 1, end=-1))
+
+    def seconds(self, sources: Sequence[Sequence[int]], beam: int, tokens: int) -> float:
+        """Time to translate `sources` together."""
+        sentences = [Sentence(source, tokens) for source in sources]
+        took = seconds(lambda: self._batcher.run(sentences, beam, lambda _sentence: None))
+        written = {len(sentence.ranked()[0].tokens) for sentence in sentences}
+        if written != {tokens}:
+            sys.exit(f"Not {tokens} tokens were written, but {written}.")
+        return took
+
+
+def sources_of(count: int, length: int, vocabulary: int) -> list[list[int]]:
+    """Sources of `length` tokens each, the end (0) included."""
+    draw = np.random.default_rng(7)
+    return [[*map(int, draw.integers(3, vocabulary - 2, length - 1)), 0] for _ in range(count)]
+
+
+def against_ctranslate2(name: str, rounds: int) -> tuple[list[Row], dict[str, float]]:
+    """Rows of speed against CTranslate2, and the medians in seconds."""
+    files = translation_model(name)
+    ours = Ours(made(files.packs[8]))
+    with Rival("ctranslate2_", str(files.checkpoint), str(CORES)) as rival:
+        cases: dict[str, Callable[[], float]] = {}
+        for batch, beam in CASES:
+            sources = sources_of(batch, TOKENS, ours.graphs.vocabulary)
+
+            def asked(sources: Any = sources, beam: int = beam) -> float:
+                return float(rival.ask(sources=sources, beam=beam, tokens=TOKENS, end=0)["seconds"])
+
+            cases[f"ours batch {batch} beam {beam}"] = lambda s=sources, b=beam: ours.seconds(s, b, TOKENS)  # type: ignore[misc]
+            cases[f"ctranslate2 batch {batch} beam {beam}"] = asked
+        taken = medians(interleave(cases, rounds, warm_ups=2))
+    rows = []
+    for batch, beam in CASES:
+        ratio = taken[f"ctranslate2 batch {batch} beam {beam}"] / taken[f"ours batch {batch} beam {beam}"]
+        target = TARGETS[batch] if name == "opus-mt" else None
+        rows.append(Row(f"{name}.batch{batch}.beam{beam}", ratio, "times-ctranslate2", target))
+        speed = batch * TOKENS / taken[f"ours batch {batch} beam {beam}"]
+        rows.append(Row(f"{name}.batch{batch}.beam{beam}.speed", speed, "tokens/s"))
+    return rows, {f"{name} {case}": value for case, value in taken.items()}
+
+
+def linearity(name: str, rounds: int) -> tuple[list[Row], dict[str, float]]:
+    """Cost by length and by batch; 1 is linear: twice the tokens, twice the time."""
+    ours = Ours(made(translation_model(name).packs[8]))
+    vocabulary = ours.graphs.vocabulary
+    cases: dict[str, Callable[[], float]] = {}
+    for length in LENGTHS:
+        cases[f"length {length}"] = lambda n=length: ours.seconds(sources_of(1, n, vocabulary), 4, n)  # type: ignore[misc]
+    for batch in BATCHES:
+        cases[f"batch {batch}"] = lambda n=batch: ours.seconds(sources_of(n, TOKENS, vocabulary), 4, TOKENS)  # type: ignore[misc]
+    taken = medians(interleave(cases, rounds))
+    longer = taken["length 160"] / taken["length 20"] / (160 / 20)
+    wider = taken["batch 32"] / taken["batch 1"] / 32
+    rows = [
+        Row(f"{name}.length160-against-20", longer, "times-linear", 1.2, at_least=False),
+        Row(f"{name}.batch32-against-1", wider, "times-linear", 1.0, at_least=False),
+    ]
+    return rows, {f"{name} {case}": value for case, value in taken.items()}
+
+
+def through_the_box() -> list[Row]:
+    """A real starter pack with real text: one sentence, and a page as the box translates it."""
     (manifest,) = (ROOT / "models" / "starter").glob("starter-en-es/*/pack.toml")
-    threads = os.cpu_count() or 1
-    translator = Translator(verify(manifest.parent), threads)
-    print(f"{translator.pack.name}, onnxruntime {onnxruntime.__version__}, {platform.machine()}, {threads} threads")
-    cases = [(batch, beam) for batch in (1, 8, 32) for beam in (1, 2, 4)]
-    seconds: dict[tuple[int, int], list[float]] = {case: [] for case in cases}
-    for number in range(ROUNDS + 1):
-        for batch, beam in cases:
-            took = _seconds_a_sentence(translator, batch, beam)
-            if number:  # the first round warms up
-                seconds[batch, beam].append(took)
-    base = statistics.median(seconds[1, 1])
-    print(f"{'batch':>5} {'beam':>5} {'ms a sentence':>14} {'sentences/s':>12} {'to batch 1, beam 1':>20}")
-    for (batch, beam), times in seconds.items():
-        median = statistics.median(times)
-        print(f"{batch:5} {beam:5} {median * 1000:14.1f} {1 / median:12.1f} {base / median:19.2f}×")
-    _long_text(manifest.parent.parent.parent)
+    translator = Translator(verify(manifest.parent), CORES)
+    sentences = [f"{each}." for each in TEXT.replace("?", ".").split(". ") if each]
+
+    def timed(texts: list[str]) -> float:
+        return seconds(lambda: translator.translate(texts, "en", "es", beam=4))
+
+    taken = medians(interleave({"one": lambda: timed(sentences[:1]), "many": lambda: timed(sentences * 4)}, ROUNDS))
+    box = Appliance(load({}))
+    text = (TEXT * 40)[:5000]
+    _parts(box, text)  # opens the pack
+    seen = _parts(box, text)
+    return [
+        Row("starter-en-es.one-sentence", 1 / taken["one"], "sentences/s"),
+        Row("starter-en-es.32-sentences", len(sentences) * 4 / taken["many"], "sentences/s"),
+        Row("box.5000-characters.first", seen[0], "s"),
+        Row("box.5000-characters.all", seen[-1], "s"),
+    ]
 
 
-def _long_text(packs: Path) -> None:
-    """A text as long as the page takes, as the page translates it: until something is seen, and until the end."""
-    service = Appliance(config.load({**os.environ, "BARAZA_PACKS": str(packs)})).translation
-    text = " ".join(SENTENCES * 20)[: LIMITS.translation_characters]
-    _seen(service, text)  # warms up
-    seen = _seen(service, text)
-    print(f"a text of {len(text)} characters: something is seen after {seen[0]:.2f} s, all after {seen[-1]:.2f} s")
-
-
-def _seen(service: TranslationService, text: str) -> list[float]:
-    """Seconds until each part of the translation could be read."""
+def _parts(box: Appliance, text: str) -> list[float]:
+    """Seconds until each part of the translation of `text` could be read."""
     began = time.perf_counter()
     seen: list[float] = []
-    service.translate(text, "en", "es", on_part=lambda _: seen.append(time.perf_counter() - began))
+    box.translation.translate(text, "en", "es", on_part=lambda _part: seen.append(time.perf_counter() - began))
     return seen
 
 
-def _seconds_a_sentence(translator: Translator, batch: int, beam: int) -> float:
-    """The same sentences for every case, `batch` of them in one call."""
-    texts = SENTENCES * 4
-    began = time.perf_counter()
-    for first in range(0, len(texts), batch):
-        translator.translate(texts[first : first + batch], "en", "es", beam=beam)
-    return (time.perf_counter() - began) / len(texts)
+def plot(taken: dict[str, float]) -> None:
+    """docs/translation-speed.svg: milliseconds by length, one sentence, beam 4."""
+    series = [
+        Series(name, [(length, 1000 * taken[f"{name} length {length}"]) for length in LENGTHS])
+        for name in ("opus-mt", "starter-shape")
+    ]
+    save(
+        ROOT / "docs" / "translation-speed.svg",
+        "Time of one sentence by its length",
+        "Milliseconds to translate one sentence with beam 4 in int8 on two cores, for the shapes of OPUS-MT and of the "
+        "starter packs, by the number of tokens of the source; as many are written.",
+        Axis("tokens"),
+        Axis("milliseconds"),
+        series,
+    )
+
+
+def main() -> None:
+    """Print the rows and keep the figures."""
+    quiet_machine()
+    pin(CORES)
+    rounds = int(sys.argv[sys.argv.index("--rounds") + 1]) if "--rounds" in sys.argv else ROUNDS
+    rows: list[Row] = []
+    measured: dict[str, float] = {}
+    for work in (against_ctranslate2, linearity):
+        for name in ("opus-mt", "starter-shape"):
+            more, taken = work(name, rounds if work is against_ctranslate2 else max(3, rounds // 3))
+            rows += more
+            measured |= taken
+    for batch, beam in CASES:
+        case = f"ours batch {batch} beam {beam}"
+        ratio = measured[f"opus-mt {case}"] / measured[f"starter-shape {case}"]
+        rows.append(Row(f"starter-shape.batch{batch}.beam{beam}.to-opus-mt", ratio, "times", STARTER_TARGET))
+    rows += through_the_box()
+    plot(measured)
+    report("translation", rows, measured)
 
 
 if __name__ == "__main__":

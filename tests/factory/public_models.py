@@ -139,6 +139,7 @@ def marian(
     decoder_layers: int = 6,
     ffn: int = 2048,
     heads: int = 8,
+    activation: str = "swish",
 ) -> MarianConfig:
     """The configuration of OPUS-MT as published (Helsinki-NLP/opus-mt-en-es)."""
     return MarianConfig(
@@ -151,7 +152,7 @@ def marian(
         encoder_attention_heads=heads,
         decoder_attention_heads=heads,
         max_position_embeddings=512,
-        activation_function="swish",
+        activation_function=activation,
         scale_embedding=True,
         static_position_embeddings=True,
         tie_word_embeddings=True,
