@@ -13,6 +13,8 @@ from appliance.inference.translator import Translator
 from appliance.limits import Limits
 from appliance.packs.store import InstalledPack, verify
 
+MODELS = Path(__file__).resolve().parents[3] / "models"
+
 
 def test_greedy_output_is_that_of_transformers_token_for_token(tiny: Translator, expected: dict[str, Any]) -> None:
     assert tiny.decode_ids(expected["sources"], expected["limit"]) == expected["greedy"]
@@ -98,6 +100,16 @@ def test_a_decoder_of_another_form_is_refused(tiny_pack: Path) -> None:
     (tiny_pack / "decoder.onnx").write_bytes((tiny_pack / "encoder.onnx").read_bytes())
     with pytest.raises(EngineError, match="places"):
         Translator(InstalledPack(tiny_pack, sound.manifest), 1)
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_in_int8_too_a_sentence_does_not_depend_on_its_company(starter: InstalledPack, beam: int) -> None:
+    translator = Translator(starter, 2)
+    rows = (MODELS / "probes.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    sentences = [row.split("\t")[0] for row in rows]
+    together = translator.translate(sentences, "en", "es", beam=beam)
+    assert [translator.translate([each], "en", "es", beam=beam)[0] for each in sentences] == together
+    assert len(sentences) >= 20
 
 
 def test_the_starter_pack_translates_a_plain_sentence_both_ways(starter: InstalledPack) -> None:
