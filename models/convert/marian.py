@@ -22,7 +22,7 @@ from models.errors import FactoryError
 
 MODEL_TYPES = ("marian", "m2m_100")
 SHOWN_TAGS = 12
-SAMPLE_SENTENCES, SAMPLE_DIRECTIONS = 48, 8  # that the ranges of int8 are measured on
+SAMPLE_SENTENCES, SAMPLE_DIRECTIONS = 32, 8  # that the ranges of int8 are measured on
 LARGEST = 200_000_000  # weights of a table of pieces in fp32: a graph with more would be no file of less than 2 GB
 WORKING_MEMORY = 160 * 1024 * 1024  # bytes, beside three times the weights: as models/pack.py has it
 

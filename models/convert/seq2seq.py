@@ -59,7 +59,7 @@ def ranges_of(model: Any, pairs: Iterable[tuple[Sequence[int], Sequence[int]]]) 
     return seen
 
 
-def written_by(model: Any, source: Sequence[int], first: int | None = None, most: int = 64) -> list[int]:
+def written_by(model: Any, source: Sequence[int], first: int | None = None, most: int = 24) -> list[int]:
     """What the decoder is given while the model translates `source` greedily: the start and the tokens."""
     tokens: list[int] = model.generate(
         torch.tensor([list(source)]), num_beams=1, do_sample=False, max_new_tokens=most, forced_bos_token_id=first

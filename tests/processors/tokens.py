@@ -1,4 +1,4 @@
-"""Print, as JSON, the token ids that every starter pack for translation gives for a few sentences on the processor it runs on."""
+"""Print, as JSON, the token ids that each starter pack for translation gives for a few sentences on this processor."""
 
 from __future__ import annotations
 
