@@ -5,7 +5,7 @@ FACTORY := .venv-factory
 RIVALS := .venv-rivals
 .DEFAULT_GOAL := help
 
-.PHONY: help setup setup-dev serve test test-factory test-slow test-processors lint bench bench-translation bench-generation bench-village bench-memory bench-models rivals factory evaluate messages picture lock clean
+.PHONY: help setup setup-dev serve test test-factory test-slow test-processors lint bench bench-translation bench-generation bench-village soak bench-memory bench-models rivals factory evaluate messages picture lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,9 @@ bench-generation: setup ## Text generation against llama.cpp, onnxruntime-genai 
 bench-village: setup ## 1, 10 and 40 phones through HTTP: waits, fairness, errors, memory
 	$(VENV)/bin/python -m benchmarks.village
 
+soak: setup ## Half an hour of forty phones on the real box (two minutes of it are in the suite)
+	$(VENV)/bin/python -m benchmarks.village --minutes 30
+
 bench-memory: setup ## Memory of the packs, after 10,000 requests, and within what a small Pi has
 	$(VENV)/bin/python -m benchmarks.memory
 
@@ -60,7 +63,7 @@ rivals: $(RIVALS)/.installed ## Prepare .venv-rivals (CTranslate2, llama.cpp, on
 
 $(RIVALS)/.installed: benchmarks/rivals/requirements.txt
 	@test -x $(RIVALS)/bin/pip || $(PYTHON) -m venv $(RIVALS)
-	CMAKE_ARGS="-DGGML_NATIVE=ON" $(RIVALS)/bin/pip install --quiet --requirement benchmarks/rivals/requirements.txt
+	CMAKE_ARGS="-DGGML_NATIVE=ON -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_SERVER=OFF" $(RIVALS)/bin/pip install --quiet --requirement benchmarks/rivals/requirements.txt
 	@touch $@
 
 factory: $(FACTORY)/.installed ## Prepare .venv-factory (torch, transformers, optimum) for building packs

@@ -24,6 +24,12 @@ class Limits:
     jobs_kept: int = 500  # finished ones, for whoever comes back to the page
     job_kept_seconds: int = 3_600
     job_abandoned_seconds: int = 60  # nobody looked for so long: the phone has gone away
+    wait_seconds: int = 120  # a request that would wait longer is taken only if it may be held until it is quieter
+    jobs_held: int = 100  # requests left with the box: so many may wait, and so many finished ones are kept
+    jobs_held_per_owner: int = 5
+    job_held_seconds: int = 12 * 3_600
+    held_patience_seconds: int = 3_600  # a held request that waited longer takes its turn though others wait
+    background_sentences: int = 40  # a text of more gives way to shorter ones
     job_events: int = 2_000
     stream_heartbeat_seconds: int = 10
     stream_seconds: int = 600
@@ -38,10 +44,14 @@ class Limits:
     batch_pieces: int = 1_024  # source tokens of one batch, padding counted: bounds the memory of long sentences
     part_sentences: int = 16  # of one text, before its reader sees more of it
     beam: int = 8
+    engine_patience_seconds: int = 5  # of one who waits for memory, before those that find their engine open wait too
+    engine_wait_seconds: int = 300  # for the memory of an engine, at most
 
     # Text generation
     answer_tokens: int = 1_024  # of one answer, whatever is asked for
     prompt_chunk: int = 128  # tokens of a prompt read at once: it can be cancelled in between, as fast as all at once
+    prefix_bytes: int = 64 * 1024**2  # of prompts kept for the next one that begins alike, for each model
+    prefix_tokens: int = 16  # that two prompts share at least, before one is read on from the other
     loop_period: int = 64  # tokens: a passage so long or shorter
     loop_times: int = 3  # that comes so many times in a row
     loop_tokens: int = 48  # and makes up so many tokens ends an answer

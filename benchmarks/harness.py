@@ -94,11 +94,16 @@ def pin(cores: int) -> list[int]:
 
 
 def interleave(cases: Mapping[str, Callable[[], float]], rounds: int, warm_ups: int = 1) -> dict[str, list[float]]:
-    """What each of `cases` returned (seconds, say), `rounds` times each, all cases of a round before the next."""
+    """What each of `cases` returned (seconds, say), `rounds` times each.
+
+    All cases of a round come before the next, and each round begins with another one.
+    """
     taken: dict[str, list[float]] = {name: [] for name in cases}
+    names = list(cases)
     for number in range(warm_ups + rounds):
-        for name, case in cases.items():
-            value = case()
+        first = number % len(names)  # whoever comes after a certain other one would gain or lose by it each time
+        for name in names[first:] + names[:first]:
+            value = cases[name]()
             if number >= warm_ups:
                 taken[name].append(value)
         if sys.stderr.isatty():

@@ -86,7 +86,7 @@ class PublicBuild:
             "bits": self.bits,
             "directions": list(map(asdict, self.recipe.directions)),
         }
-        what |= {"context": self.recipe.context, "query": self.recipe.query, "passage": self.recipe.passage}
+        what |= {each: getattr(self.recipe, each) for each in ("context", "prompts", "query", "passage")}
         steps.do("convert", what, self._convert, self.work / "converted.json")
         about = asdict(replace(self.recipe, path=Path(self.recipe.path.name)))
         about |= {"licence": self.licence}
@@ -180,6 +180,7 @@ class PublicBuild:
             languages=self.recipe.languages,
             directions=self.recipe.directions,
             context=self.recipe.context,
+            prompts=self.recipe.prompts,
             query=self.recipe.query,
             passage=self.recipe.passage,
         )

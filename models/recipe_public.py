@@ -99,6 +99,7 @@ class PublicRecipe(PackRecipe):
     note: str = ""  # on a direction that the hub has no model for, and what is used instead
     stored: str = "float32"  # how the hub stores the weights
     context: int = 2048  # text generation: tokens of a prompt and its answer; the chat form is read from the checkpoint
+    prompts: bool = True  # text generation with 4 bits: a second graph that reads prompts faster, for more memory
     query: str = ""  # embedding: what the model wants before a question, and before a passage
     passage: str = ""
     selftest: dict[str, str] = field(default_factory=dict)
@@ -108,22 +109,24 @@ class PublicRecipe(PackRecipe):
         bits = bits or self.model.bits
         shape = self.shape
         head = 0 if shape.tied else shape.embedding
-        # A translation model's table is in both graphs and in the output layer where it is not stored once (fp32).
-        copies = 3 if self.model.family == "marian" and bits == 32 else 1
+        # A translation model's table is in both graphs where it is not stored once (fp32).
+        copies = 2 if self.model.family == "marian" and bits == 32 else 1
         weights = BYTES_PER_WEIGHT[bits] * (copies * (shape.embedding + head) + shape.blocks)
         pack = int(weights + 4 * (shape.positions + shape.types) * shape.width)
+        prompts = shape.blocks if self.kind == "text-generation" and bits == 4 and self.prompts else 0  # a byte each
         download = shape.parameters * (2 if self.stored in ("float16", "bfloat16") else 4)
-        return Estimate(download, pack, int(pack * MEMORY_PER_BYTE[self.kind]) + WORKING_MEMORY)
+        memory = int(pack * MEMORY_PER_BYTE[self.kind] + 1.1 * prompts) + WORKING_MEMORY
+        return Estimate(download, pack + prompts, memory)
 
     def boards(self) -> list[str]:
         """The boards whose memory holds it, by the estimate."""
         return [board for board, memory in BOARDS.items() if self.estimate().memory <= memory]
 
 
-# With a scale for each row of 8 bits, for each block of 32 weights of 4 bits.
-BYTES_PER_WEIGHT = {4: 0.625, 8: 1.01, 32: 4.0}
+# With a scale for each row of 8 bits, a scale and a zero for each block of 64 weights of 4 bits.
+BYTES_PER_WEIGHT = {4: 0.571, 8: 1.01, 32: 4.0}
 # Resident bytes a byte of the pack, and beside it, as the converters count them.
-MEMORY_PER_BYTE = {"translation": 3.0, "text-generation": 1.65, "embedding": 2.0}
+MEMORY_PER_BYTE = {"translation": 3.0, "text-generation": 1.35, "embedding": 2.0}
 WORKING_MEMORY = 160 * 1024 * 1024
 
 
@@ -150,6 +153,7 @@ def _recipe(raw: dict[str, Any], path: Path) -> PublicRecipe:
         note=raw.pop("note", ""),
         stored=raw.pop("stored", "float32"),
         context=raw.pop("context", 2048),
+        prompts=raw.pop("prompts", True),
         query=raw.pop("query", ""),
         passage=raw.pop("passage", ""),
         selftest=dict(raw.pop("selftest", {})),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -13,6 +15,8 @@ from appliance.errors import CancelledError, EmptyTextError, EngineError, Prompt
 from appliance.inference.causal import CausalGraph, Decoding, Floats
 from appliance.inference.chat import Message, write_chat
 from appliance.inference.endings import LoopGuard, StopStrings
+from appliance.inference.grammar import Choices, UnwritableError, Vocabulary
+from appliance.inference.prefix import Prefixes
 from appliance.inference.sampling import GREEDY, Chooser, Sampling
 from appliance.inference.tokenizer import TextStream, open_tokenizer
 from appliance.limits import LIMITS, Limits
@@ -45,8 +49,10 @@ def ignore(_text: str) -> None:
 class TextGenerator:
     """Writes answers with the model of one pack; safe to share between threads."""
 
-    def __init__(self, pack: InstalledPack, threads: int, limits: Limits = LIMITS) -> None:
-        """Open `pack`.
+    def __init__(
+        self, pack: InstalledPack, threads: int, limits: Limits = LIMITS, *, prefix_bytes: int | None = None
+    ) -> None:
+        """Open `pack`. `prefix_bytes` of prompts are kept for those that begin alike (as `limits` say by default).
 
         Raises:
             EngineError: the graph or the tokenizer cannot be used, or they do not fit together.
@@ -58,7 +64,10 @@ class TextGenerator:
         self._settings = settings
         self._limits = limits
         self._tokenizer = open_tokenizer(pack.path / settings.tokenizer, pack.name)
-        self._graph = CausalGraph(pack.path / settings.graph, pack.name, threads)
+        prompts = pack.path / settings.prompt_graph if settings.prompt_graph else None
+        self._graph = CausalGraph(pack.path / settings.graph, pack.name, threads, prompts)
+        kept = limits.prefix_bytes if prefix_bytes is None else prefix_bytes
+        self._prefixes = Prefixes(self._graph, kept, limits.prefix_tokens)
         # A model may have rows for tokens that its tokenizer does not know, but not the other way round.
         if self._tokenizer.size > self._graph.vocabulary:
             sizes = f"{self._tokenizer.size} tokens, its graph {self._graph.vocabulary}"
@@ -77,22 +86,30 @@ class TextGenerator:
         most_tokens: int,
         sampling: Sampling = GREEDY,
         stops: Sequence[str] = (),
+        choices: Sequence[str] = (),
         cancelled: Callable[[], bool] = never,
         on_text: Callable[[str], None] = ignore,
     ) -> Generated:
         """The assistant's answer to `messages`, of at most `most_tokens` tokens.
 
         `on_text` is told the text as it comes, whole characters only; the pieces make up the text of the answer. The
-        first of `stops` ends it and is not part of it. `cancelled` is asked before every token and between the
-        chunks of a long prompt.
+        first of `stops` ends it and is not part of it. With `choices` the answer is exactly one of them, and
+        `most_tokens` and `stops` mean nothing. `cancelled` is asked before every token and between the chunks of a
+        long prompt.
 
         Raises:
             EmptyTextError: there is no message.
             PromptTooLongError: the prompt leaves no room for `most_tokens` tokens.
             CancelledError: `cancelled()` was true.
+            EngineError: the model's tokens cannot write one of `choices`.
+            ValueError: one of `choices` is empty, there twice, or longer than an answer may be.
         """
         prompt = self.encode(messages)
-        stream, stop, guard = TextStream(self._tokenizer), StopStrings(stops), LoopGuard(self._limits)
+        answer = self._choices(choices) if choices else None
+        stream, guard = TextStream(self._tokenizer), LoopGuard(self._limits)
+        stop = StopStrings(() if choices else stops)
+        if choices:
+            most_tokens = max(len(choice.encode()) for choice in choices) + 1  # a byte a token, and a space
         tokens: list[int] = []
         pieces: list[str] = []
 
@@ -101,19 +118,20 @@ class TextGenerator:
                 pieces.append(text)
                 on_text(text)
 
-        reason: Reason = "length"
-        for token in self._write(prompt, most_tokens, sampling, cancelled):
-            if token in self._ends:
-                reason = "end"
-                break
-            tokens.append(token)
-            tell(stop.add(stream.add(token)))
-            if stop.found:
-                reason = "stop"
-                break
-            if guard.loops(token):
-                reason = "loop"
-                break
+        reason: Reason = "end" if choices else "length"
+        with closing(self._write(prompt, most_tokens, sampling, cancelled, answer)) as written:
+            for token in written:
+                if token in self._ends:
+                    reason = "end"
+                    break
+                tokens.append(token)
+                tell(stop.add(stream.add(token)))
+                if stop.found:
+                    reason = "stop"
+                    break
+                if guard.loops(token) and not choices:
+                    reason = "loop"
+                    break
         tell(stop.add(stream.end()))
         tell(stop.end())
         return Generated("".join(pieces), tuple(tokens), "stop" if stop.found else reason)
@@ -140,34 +158,41 @@ class TextGenerator:
         return np.concatenate([decoding.step(chunk, range(len(chunk))) for chunk in self._chunks(ids)])
 
     def _write(
-        self, prompt: Sequence[int], most_tokens: int, sampling: Sampling, cancelled: Callable[[], bool]
-    ) -> Iterator[int]:
+        self,
+        prompt: Sequence[int],
+        most_tokens: int,
+        sampling: Sampling,
+        cancelled: Callable[[], bool],
+        answer: Choices | None = None,
+    ) -> Generator[int, None, None]:
         if most_tokens < 1:
             raise ValueError(f"most_tokens is {most_tokens}")
         most = min(most_tokens, self._limits.answer_tokens)
         self._check(len(prompt), most)
-        decoding = self._graph.start(len(prompt) + most)
         chooser = Chooser(sampling, prompt, self._tokenizer.size)
-        logits = self._read(decoding, prompt, cancelled)
-        for written in itertools.count(1):
-            token = chooser.choose(logits)
-            yield token
-            if written >= most:
-                return
-            if cancelled():
-                raise CancelledError
-            logits = decoding.step([token], [0])[0]
+        with self._prefixes.borrow(prompt, most) as decoding:
+            logits = self._read(decoding, prompt, cancelled)
+            for written in itertools.count(1):
+                token = chooser.choose(logits, None if answer is None else answer.allowed())
+                yield token
+                if answer is not None:
+                    answer.add(token)
+                if written >= most or (answer is not None and answer.whole):
+                    return
+                if cancelled():
+                    raise CancelledError
+                logits = decoding.step([token], [0])[0]
 
     def _read(self, decoding: Decoding, prompt: Sequence[int], cancelled: Callable[[], bool]) -> Floats:
-        """Logits (vocabulary,) after `prompt`."""
-        *firsts, last = self._chunks(prompt)
-        for chunk in firsts:
+        """Logits (vocabulary,) after `prompt`, of which `decoding` may have read the beginning."""
+        # What reads prompts gives no logits, so the last token is left to what writes.
+        for chunk in self._chunks(prompt[decoding.length : -1]):
             if cancelled():
                 raise CancelledError
-            decoding.step(chunk, [])
+            decoding.read(chunk)
         if cancelled():
             raise CancelledError
-        logits: Floats = decoding.step(last, [len(last) - 1])[0]
+        logits: Floats = decoding.step(prompt[-1:], [0])[0]
         return logits
 
     def _chunks(self, ids: Sequence[int]) -> list[Sequence[int]]:
@@ -180,6 +205,20 @@ class TextGenerator:
         most = self.context - answer
         if prompt > most:
             raise PromptTooLongError(length=prompt, most=max(most, 0), remove=prompt - max(most, 0))
+
+    def _choices(self, choices: Sequence[str]) -> Choices:
+        if max(len(choice.encode()) for choice in choices) >= self._limits.answer_tokens:
+            raise ValueError(f"a choice is longer than {self._limits.answer_tokens} bytes")
+        try:
+            return Choices(choices, self._vocabulary, self._ends)
+        except UnwritableError as error:
+            reason = f"its tokenizer cannot write “{error.text}”"
+            raise EngineError(pack=self.pack.name, reason=reason) from error
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        """Made when it is first needed: few callers constrain an answer."""
+        return Vocabulary(self._tokenizer)
 
     def _end(self, token: str) -> int:
         number = self._tokenizer.token_id(token)

@@ -45,9 +45,13 @@ class Chooser:
         self._present = np.zeros(size, bool)
         self._present[[token for token in prompt if token < size]] = True
 
-    def choose(self, logits: Floats) -> int:
-        """The next token, given the logits (vocabulary,) after the text so far."""
+    def choose(self, logits: Floats, allowed: npt.NDArray[np.intp] | None = None) -> int:
+        """The next token, given the logits (vocabulary,) after the text so far; one of `allowed` if that is given."""
         scores = self._penalised(logits[: self._size])
+        if allowed is not None:
+            only = np.full_like(scores, -np.inf)
+            only[allowed] = scores[allowed]
+            scores = only
         token = int(scores.argmax()) if self._sampling.temperature == 0 else self._draw(scores)
         self._present[token] = True
         return token

@@ -6,9 +6,11 @@ end of the letter.
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +18,8 @@ import sentencepiece as spm
 
 from appliance.errors import EngineError
 
+SPACE = "▁"  # how SentencePiece writes a space
+BYTE = re.compile("<0x[0-9A-F]{2}>")
 HALF = "\ufffd"  # what a decoder puts where the bytes do not make a character (yet)
 
 
@@ -37,6 +41,13 @@ class Tokenizer(Protocol):
 
     def token_id(self, token: str) -> int | None:
         """The id of a token as the tokenizer's file writes it."""
+
+    def spell(self, number: int) -> bytes:
+        """What token `number` adds to a text, in UTF-8, perhaps a part of a character; b"" for a mark of the model."""
+
+    @property
+    def leading_space(self) -> bool:
+        """Whether `decode` takes away a space that the first token begins with."""
 
 
 def open_tokenizer(path: Path, pack: str) -> Tokenizer:
@@ -90,6 +101,17 @@ class SentencePieceTokenizer:
         found: int = self._pieces.piece_to_id(token)
         return found if self._pieces.id_to_piece(found) == token else None
 
+    def spell(self, number: int) -> bytes:
+        if self._pieces.is_control(number) or self._pieces.is_unknown(number) or self._pieces.is_unused(number):
+            return b""
+        piece: str = self._pieces.id_to_piece(number)
+        return _byte(piece) if self._pieces.is_byte(number) else piece.replace(SPACE, " ").encode()
+
+    @property
+    def leading_space(self) -> bool:
+        first = next((number for number in range(self._size) if self.spell(number)[:1] == b" "), None)
+        return first is not None and self.decode([first]) == self.spell(first).decode()[1:]
+
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._pieces.encode(text)
         return ids
@@ -132,6 +154,52 @@ class FastTokenizer:
     def token_id(self, token: str) -> int | None:
         found: int | None = self._library.token_to_id(token)
         return found
+
+    def spell(self, number: int) -> bytes:
+        if number in self._added:
+            return self._added[number]
+        token: str | None = self._library.id_to_token(number)
+        if token is None:
+            return b""
+        if "ByteLevel" in self._decoders:
+            return bytes(BYTES[character] for character in token)
+        if "ByteFallback" in self._decoders and BYTE.fullmatch(token):
+            return _byte(token)
+        return token.replace(SPACE, " ").encode()
+
+    @property
+    def leading_space(self) -> bool:
+        return bool(self._decoders & {"Strip", "Metaspace"})
+
+    @cached_property
+    def _decoders(self) -> set[str]:
+        """The kinds of decoder that the file names."""
+        state = self._library.decoder.__getstate__() if self._library.decoder else b"{}"
+        named = json.loads(state)
+        return {str(each.get("type")) for each in (named, *named.get("decoders", []))}
+
+    @cached_property
+    def _added(self) -> dict[int, bytes]:
+        added = self._library.get_added_tokens_decoder()
+        return {number: b"" if token.special else token.content.encode() for number, token in added.items()}
+
+
+def _byte(piece: str) -> bytes:
+    """The byte that a piece like <0xC3> stands for. A space is none: it has a piece of its own, which is decoded
+    differently at the beginning of a text.
+    """
+    number = int(piece[3:5], 16)
+    return b"" if number == ord(" ") else bytes([number])
+
+
+def _byte_characters() -> dict[str, int]:
+    """The character that a byte-level tokenizer writes each byte as: itself if it can be seen, else one from 256 on."""
+    seen = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    unseen = [byte for byte in range(0x100) if byte not in seen]
+    return {chr(byte): byte for byte in seen} | {chr(0x100 + number): byte for number, byte in enumerate(unseen)}
+
+
+BYTES = _byte_characters()
 
 
 class TextStream:

@@ -104,7 +104,10 @@ class ChatForm:
 
 @dataclass(frozen=True)
 class GenerationSettings:
-    """`context`: tokens, prompt and answer together; `ends`: tokens that end an answer; `data`: the graph's weights."""
+    """`context`: tokens, prompt and answer together; `ends`: tokens that end an answer; `data`: the graph's weights.
+
+    `prompt_graph` and `prompt_data`: a second graph that only reads prompts, and does so faster; there may be none.
+    """
 
     graph: str
     tokenizer: str
@@ -112,6 +115,8 @@ class GenerationSettings:
     ends: tuple[str, ...]
     chat: ChatForm
     data: str = ""
+    prompt_graph: str = ""
+    prompt_data: str = ""
 
 
 @dataclass(frozen=True)
@@ -285,8 +290,11 @@ def _generation(fields: _Fields, names: set[str]) -> GenerationSettings:
         ends=fields.texts("ends", TOKEN),
         chat=_chat(fields.table("chat")),
         data=fields.path("data") if fields.has("data") else "",
+        prompt_graph=fields.path("prompt_graph") if fields.has("prompt_graph") else "",
+        prompt_data=fields.path("prompt_data") if fields.has("prompt_data") else "",
     )
-    unlisted = ({settings.graph, settings.tokenizer, settings.data} - {""}) - names
+    graphs = {settings.graph, settings.data, settings.prompt_graph, settings.prompt_data}
+    unlisted = ({settings.tokenizer, *graphs} - {""}) - names
     if unlisted:
         raise fields.wrong(f"it uses {', '.join(sorted(unlisted))}, which it does not list under files")
     if settings.context < 1 or not settings.ends:

@@ -12,7 +12,8 @@ from appliance.packs.manifest import Way
 class ConvertOptions:
     """`bits` of a weight: 32 (as trained), 8 or 4. `directions` are for translation only.
 
-    `context` is for text generation only: the most tokens of a prompt and its answer, less if the model has less.
+    `context` is for text generation only: the most tokens of a prompt and its answer, less if the model has less. So is
+    `prompts`: whether a pack of 4 bits gets a second graph, of 8 bits, that reads prompts several times as fast.
     `query` and `passage` are for embedding only: what a model wants before a text that looks, or is looked through.
     """
 
@@ -20,6 +21,7 @@ class ConvertOptions:
     languages: tuple[str, ...] = ()
     directions: tuple[Way, ...] = ()
     context: int = 2048
+    prompts: bool = True
     query: str = ""
     passage: str = ""
 

@@ -20,6 +20,7 @@ import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from models.convert import Converted, ConvertOptions
+from models.convert.row_products import quantize_products
 from models.embedding_table import looked_up
 from models.errors import FactoryError
 
@@ -69,8 +70,8 @@ def convert(checkpoint: Path, folder: Path, options: ConvertOptions, say: Say) -
     return Converted(settings, memory_bytes=2 * size + WORKING_MEMORY)
 
 
-def store_rows(source: Path, target: Path) -> None:
-    """Write the graph `source` to `target` with its table of pieces in int8, one scale a row.
+def quantize(source: Path, target: Path) -> None:
+    """Write the graph `source` to `target` in int8: the table of pieces, a scale a row, and the products.
 
     A scale for the whole table, as dynamic quantization has it, is that of its largest number: most rows would be left
     with a few steps.
@@ -95,6 +96,7 @@ def store_rows(source: Path, target: Path) -> None:
     del graph.node[:], graph.initializer[:]
     graph.node.extend(nodes)
     graph.initializer.extend(kept)
+    quantize_products(model)
     onnx.checker.check_model(model)
     onnx.save(model, str(target))
 
@@ -135,23 +137,9 @@ def _write_graph(checkpoint: Path, target: Path, bits: int, say: Say) -> None:
             )
         if bits == 8:
             say("  quantizing to int8 …")
-            _quantize(work / "exported", work / "quantized")
-            store_rows(work / "quantized" / GRAPH, target)
+            quantize(work / "exported" / GRAPH, target)
         else:
             shutil.copyfile(work / "exported" / GRAPH, target)
-
-
-def _quantize(exported: Path, folder: Path) -> None:
-    """Dynamic int8 of the layers' products, with the settings of models/export.py."""
-    from optimum.onnxruntime import ORTQuantizer
-    from optimum.onnxruntime.configuration import AutoQuantizationConfig
-
-    settings = AutoQuantizationConfig.avx2(is_static=False, per_channel=True)
-    settings.reduce_range = True
-    settings.operators_to_quantize = ["MatMul"]
-    ORTQuantizer.from_pretrained(exported, file_name=GRAPH).quantize(
-        quantization_config=settings, save_dir=folder, file_suffix=""
-    )
 
 
 def _write_tokenizer(checkpoint: Path, folder: Path, vocabulary: int) -> str:

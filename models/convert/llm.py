@@ -18,18 +18,22 @@ from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrained
 from appliance.errors import EngineError
 from appliance.inference.causal import CausalGraph
 from appliance.inference.chat import Message, write_chat
+from appliance.limits import LIMITS
 from appliance.packs.manifest import BLANK, ChatForm
 from models.convert import Converted, ConvertOptions
-from models.convert.blocks import BLOCK
+from models.convert.blocks import SIZES
 from models.convert.llm_graph import Floats, Shape, Weights, build
+from models.convert.llm_prompt_graph import build as build_prompts
 from models.errors import FactoryError
 
 ARCHITECTURES = ("LlamaForCausalLM", "Qwen2ForCausalLM")
 NOT_BUILT = "this factory cannot build that"
 GRAPH, DATA = "model.onnx", "model.onnx.data"
+PROMPT_GRAPH, PROMPT_DATA = "prompt.onnx", "prompt.onnx.data"
 TOKENIZERS = {"tokenizer.json": "tokenizer.json", "tokenizer.model": "spm.model"}  # in a checkpoint, in the pack
-PACKED = {4: 1.65, 8: 1.4, 32: 1.2}  # bytes in memory of a byte of weights, as ONNX Runtime lays them out: measured
-WORKING_MEMORY = 120 * 1024**2  # bytes, of a prompt's chunk and the runtime itself: measured
+PACKED = {4: 1.35, 8: 1.25, 32: 1.2}  # bytes in memory of a byte of weights, as ONNX Runtime lays them out: measured
+PROMPTS_PACKED = 1.1  # the same of the graph for prompts
+WORKING_MEMORY = 120 * 1024**2 + LIMITS.prefix_bytes  # bytes, of a prompt's chunk and the runtime itself: measured
 
 
 def convert(checkpoint: Path, folder: Path, options: ConvertOptions, say: Callable[[str], None]) -> Converted:
@@ -48,25 +52,25 @@ def convert(checkpoint: Path, folder: Path, options: ConvertOptions, say: Callab
     folder.mkdir(parents=True, exist_ok=True)
     with open_weights(checkpoint) as (names, weights):
         shape = _shape(config, names, options)
-        build(
-            shape,
-            weights,
-            options.bits,
-            folder / GRAPH,
-            folder / DATA,
-            lambda layer: say(f"  layer {layer + 1} of {shape.layers}"),
-        )
+        graph, data, bits = folder / GRAPH, folder / DATA, options.bits
+        build(shape, weights, bits, graph, data, lambda layer: say(f"  layer {layer + 1} of {shape.layers}"))
+        if prompts := options.prompts and bits == 4:
+            into = folder / PROMPT_GRAPH, folder / PROMPT_DATA
+            build_prompts(shape, weights, bits, graph, *into, lambda layer: say(f"  prompts: layer {layer + 1}"))
     shutil.copyfile(checkpoint / tokenizer_file, folder / TOKENIZERS[tokenizer_file])
-    _try(folder / GRAPH, checkpoint)
+    _try(folder / GRAPH, folder / PROMPT_GRAPH if prompts else None, checkpoint)
     settings = {
         "graph": GRAPH,
         "data": DATA,
+        **({"prompt_graph": PROMPT_GRAPH, "prompt_data": PROMPT_DATA} if prompts else {}),
         "tokenizer": TOKENIZERS[tokenizer_file],
         "context": shape.context,
         "ends": ends,
         "chat": vars(form),
     }
     weights_in_memory = int((folder / DATA).stat().st_size * PACKED[options.bits])
+    if prompts:
+        weights_in_memory += int((folder / PROMPT_DATA).stat().st_size * PROMPTS_PACKED)
     return Converted(settings, weights_in_memory + shape.cache_bytes(shape.context) + WORKING_MEMORY)
 
 
@@ -127,9 +131,9 @@ def _shape(config: PretrainedConfig, names: frozenset[str], options: ConvertOpti
         qkv_bias="q" in biased,
         out_bias="o" in biased,
     )
-    widths = (shape.hidden, shape.intermediate, shape.heads * shape.head_size)
-    if options.bits < 32 and any(width % BLOCK for width in widths):
-        raise FactoryError(f"Its widths {widths} are not all multiples of {BLOCK}: only 32 bits are possible.")
+    if options.bits < 32 and shape.block is None:
+        widths = f"{shape.hidden}, {shape.intermediate} and {shape.heads * shape.head_size}"
+        raise FactoryError(f"Its widths {widths} are not all multiples of {SIZES[-1]}: only 32 bits are possible.")
     return shape
 
 
@@ -238,10 +242,12 @@ def _blank(text: str, message: Message) -> str:
     return text.replace(message.text, BLANK)
 
 
-def _try(graph: Path, checkpoint: Path) -> None:
-    """Run two tokens through the graph, so that what does not fit together is found here and not on a box."""
+def _try(graph: Path, prompts: Path | None, checkpoint: Path) -> None:
+    """Run two tokens through the graphs, so that what does not fit together is found here and not on a box."""
     try:
-        logits = CausalGraph(graph, str(checkpoint), threads=1).start(2).step([0, 1], [1])
+        text = CausalGraph(graph, str(checkpoint), 1, prompts).start(2)
+        text.read([0])
+        logits = text.step([1], [0])
     except EngineError as error:
         raise FactoryError(f"The graph made of {checkpoint} cannot be opened: {error}") from error
     if not np.isfinite(logits).all():

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, NodeProto, StringStringEntryProto, TensorProto, ValueInfoProto, helper
 
-from models.convert.blocks import BLOCK, quantize
+from models.convert.blocks import Blocks, block_size, quantize
 
 Floats = npt.NDArray[np.float32]
 Weights = Callable[[str], Floats]  # by the name in the checkpoint
@@ -50,6 +50,11 @@ class Shape:
     qkv_bias: bool = False
     out_bias: bool = False
 
+    @property
+    def block(self) -> int | None:
+        """The size of the blocks that its weights can be cut into; None if they cannot."""
+        return block_size((self.hidden, self.intermediate, self.heads * self.head_size))
+
     def cache_bytes(self, tokens: int) -> int:
         """Bytes of the keys and values of `tokens` tokens."""
         return 2 * 4 * self.layers * self.key_heads * self.head_size * tokens
@@ -61,20 +66,25 @@ def build(shape: Shape, weights: Weights, bits: int, graph: Path, data: Path, pr
     `bits` of the matrices: 32, 8 or 4. Only the weights of one product are in memory at a time. `progress` is told
     the number of each layer as it begins.
     """
-    with _Data(data) as file:
-        model = _Builder(shape, weights, bits, file, progress).model()
-    partial = graph.with_suffix(".partial")
+    with DataFile(data) as file:
+        model = Builder(shape, weights, bits, file, progress).model()
+    save_graph(model, graph)
+
+
+def save_graph(model: ModelProto, path: Path) -> None:
+    """Write a graph whose weights are written already."""
+    partial = path.with_suffix(".partial")
     partial.write_bytes(model.SerializeToString())
-    partial.replace(graph)
+    partial.replace(path)
 
 
-class _Data:
+class DataFile:
     """The file of weights, written from its beginning to its end."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._partial = path, path.with_suffix(".partial")
 
-    def __enter__(self) -> _Data:
+    def __enter__(self) -> DataFile:
         self._file = self._partial.open("wb")
         return self
 
@@ -106,17 +116,28 @@ def _seen_as(tensor: TensorProto, name: str, dims: tuple[int, ...]) -> TensorPro
     return other
 
 
-class _Builder:
+class Builder:
     """Nodes and initializers in the order they are made; a method of a part returns the name of its output."""
 
-    def __init__(self, shape: Shape, weights: Weights, bits: int, data: _Data, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self, shape: Shape, weights: Weights, bits: int, data: DataFile, progress: Callable[[int], None]
+    ) -> None:
         self._shape, self._weights, self._bits, self._data = shape, weights, bits, data
         self._progress = progress
+        self._block = shape.block or 0
         self._nodes: list[NodeProto] = []
         self._tensors: list[TensorProto] = []
 
     def model(self) -> ModelProto:
-        shape = self._shape
+        """The whole graph."""
+        normed, residual = self._begin()
+        for layer in range(self._shape.layers):
+            normed, residual = self._layer(layer, normed, residual)
+        self._logits(normed)
+        return self._finish(self._inputs(), self._outputs())
+
+    def _begin(self) -> tuple[str, str]:
+        """(normed embeddings, embeddings)."""
         residual = self._embed()
         normed = self._node(
             "SimplifiedLayerNormalization",
@@ -124,21 +145,25 @@ class _Builder:
             "first.normed",
             domain="",
             axis=-1,
-            epsilon=shape.epsilon,
+            epsilon=self._shape.epsilon,
         )
         self._rotary_tables()
-        for layer in range(shape.layers):
-            self._progress(layer)
-            attended = self._attention(layer, normed)
-            prefix = f"model.layers.{layer}"
-            normed, residual = self._add_and_norm(attended, residual, f"{prefix}.post_attention_layernorm.weight")
-            moved = self._feed_forward(layer, normed)
-            last = layer == shape.layers - 1
-            norm = "model.norm.weight" if last else f"model.layers.{layer + 1}.input_layernorm.weight"
-            normed, residual = self._add_and_norm(moved, residual, norm)
-        self._logits(normed)
+        return normed, residual
+
+    def _layer(self, layer: int, normed: str, residual: str) -> tuple[str, str]:
+        """(normed sum, sum) after attention and feed-forward."""
+        self._progress(layer)
+        prefix = f"model.layers.{layer}"
+        attended = self._attention(layer, normed)
+        normed, residual = self._add_and_norm(attended, residual, f"{prefix}.post_attention_layernorm.weight")
+        moved = self._feed_forward(layer, normed)
+        last = layer == self._shape.layers - 1
+        norm = "model.norm.weight" if last else f"model.layers.{layer + 1}.input_layernorm.weight"
+        return self._add_and_norm(moved, residual, norm)
+
+    def _finish(self, inputs: list[ValueInfoProto], outputs: list[ValueInfoProto]) -> ModelProto:
         graph = helper.make_graph(
-            self._nodes, "decoder", self._inputs(), self._outputs(), self._tensors, doc_string="Baraza text generation"
+            self._nodes, "decoder", inputs, outputs, self._tensors, doc_string="Baraza text generation"
         )
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=10, producer_name="baraza-factory")
@@ -150,15 +175,18 @@ class _Builder:
         if self._bits == 32:
             self._add("embeddings", weight)
             return self._node("Gather", ["embeddings", "input_ids"], "embedded", domain="", axis=0)
-        blocks = quantize(weight, self._bits)
+        blocks = quantize(weight, self._bits, self._block)
         self._add("embeddings", blocks.packed.reshape(shape.vocabulary, -1))
-        self._add("embeddings.scales", blocks.scales)
+        self._add_scales("embeddings", blocks)
+        return self._gather_embeddings(blocks.zeros is not None)
+
+    def _gather_embeddings(self, has_zeros: bool) -> str:
         return self._node(
             "GatherBlockQuantized",
-            ["embeddings", "input_ids", "embeddings.scales"],
+            ["embeddings", "input_ids", "embeddings.scales", *(["embeddings.zeros"] if has_zeros else [])],
             "embedded",
             bits=self._bits,
-            block_size=BLOCK,
+            block_size=self._block,
             gather_axis=0,
             quantize_axis=1,
         )
@@ -174,12 +202,19 @@ class _Builder:
         elif self._bits == 32:
             self._node("Gemm", [rows, "embeddings"], "logits", domain="", transB=1)
         else:
-            blob = (shape.vocabulary, shape.hidden // BLOCK, BLOCK * self._bits // 8)
+            blob = (shape.vocabulary, shape.hidden // self._block, self._block * self._bits // 8)
             embeddings = next(each for each in self._tensors if each.name == "embeddings")
             self._tensors.append(_seen_as(embeddings, "head", blob))
-            self._blocks_product(rows, "head", "embeddings.scales", shape.vocabulary, shape.hidden, "logits")
+            self._blocks_product(rows, "head", "embeddings", shape.vocabulary, shape.hidden, "logits")
 
     def _attention(self, layer: int, normed: str) -> str:
+        attended = self._attend(layer, normed)
+        name = f"model.layers.{layer}.self_attn.o_proj"
+        bias = self._weights(f"{name}.bias") if self._shape.out_bias else None
+        return self._matmul(attended, f"{layer}.out", self._weights(f"{name}.weight"), bias)
+
+    def _attend(self, layer: int, normed: str) -> str:
+        """The heads side by side, before the product that mixes them; the new keys and values are in the cache."""
         shape, prefix = self._shape, f"model.layers.{layer}.self_attn"
         names = ("q_proj", "k_proj", "v_proj")
         weight = np.concatenate([self._weights(f"{prefix}.{name}.weight") for name in names])
@@ -200,8 +235,7 @@ class _Builder:
             rotary_interleaved=0,
         )
         self._nodes.append(node)
-        bias = self._weights(f"{prefix}.o_proj.bias") if shape.out_bias else None
-        return self._matmul(attended, f"{layer}.out", self._weights(f"{prefix}.o_proj.weight"), bias)
+        return attended
 
     def _feed_forward(self, layer: int, normed: str) -> str:
         """down(silu(gate(x)) * up(x)); QuickGelu with alpha 1 is silu."""
@@ -245,11 +279,12 @@ class _Builder:
         if self._bits == 32:
             return self._plain_product(source, name, weight, bias is not None, output)
         outputs, inputs = weight.shape
-        blocks = quantize(weight, self._bits)
+        blocks = quantize(weight, self._bits, self._block)
         self._add(name, blocks.packed)
-        self._add(f"{name}.scales", blocks.scales)
-        bias_name = f"{name}.bias" if bias is not None else ""
-        return self._blocks_product(source, name, f"{name}.scales", outputs, inputs, output, bias_name)
+        self._add_scales(name, blocks)
+        return self._blocks_product(
+            source, name, name, outputs, inputs, output, f"{name}.bias" if bias is not None else ""
+        )
 
     def _plain_product(self, source: str, name: str, weight: Floats, has_bias: bool, output: str) -> str:
         self._add(name, np.ascontiguousarray(weight.T))
@@ -259,9 +294,13 @@ class _Builder:
         return self._node("Add", [product, f"{name}.bias"], output, domain="")
 
     def _blocks_product(
-        self, source: str, name: str, scales: str, outputs: int, inputs: int, output: str, bias: str = ""
+        self, source: str, weight: str, scaled: str, outputs: int, inputs: int, output: str, bias: str = ""
     ) -> str:
-        operands = [source, name, scales, *(["", "", bias] if bias else [])]
+        """`scaled` names the tensor whose scales and zeros are those of `weight`."""
+        zeros = f"{scaled}.zeros" if self._bits == 4 else ""
+        operands = [source, weight, f"{scaled}.scales", zeros, "", bias]
+        while not operands[-1]:
+            operands.pop()
         return self._node(
             "MatMulNBits",
             operands,
@@ -269,9 +308,14 @@ class _Builder:
             K=inputs,
             N=outputs,
             bits=self._bits,
-            block_size=BLOCK,
+            block_size=self._block,
             accuracy_level=COMPUTE_IN_INT8,
         )
+
+    def _add_scales(self, name: str, blocks: Blocks) -> None:
+        self._add(f"{name}.scales", blocks.scales)
+        if blocks.zeros is not None:
+            self._add(f"{name}.zeros", blocks.zeros)
 
     # The pieces of a graph
 

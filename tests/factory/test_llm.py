@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,18 @@ torch = pytest.importorskip("torch", reason="the factory's libraries are not ins
 import onnx  # noqa: E402
 from transformers import AutoTokenizer  # noqa: E402
 
+from appliance.errors import EngineError  # noqa: E402
+from appliance.inference.causal import CausalGraph  # noqa: E402
 from appliance.inference.chat import Message  # noqa: E402
 from appliance.inference.generator import TextGenerator  # noqa: E402
+from appliance.inference.sampling import Sampling  # noqa: E402
 from appliance.inference.tokenizer import HALF, TextStream, open_tokenizer  # noqa: E402
 from appliance.limits import Limits  # noqa: E402
-from appliance.packs.store import verify  # noqa: E402
+from appliance.packs.store import InstalledPack, verify  # noqa: E402
 from models.convert import ConvertOptions  # noqa: E402
 from models.convert.blocks import quantize, restore  # noqa: E402
 from models.convert.llm import chat_form, convert, open_weights  # noqa: E402
-from models.convert.llm_graph import _Builder  # noqa: E402
+from models.convert.llm_graph import Builder  # noqa: E402
 from models.errors import FactoryError  # noqa: E402
 from models.parity import compare, generation_error  # noqa: E402
 from tests.factory import tiny_llm  # noqa: E402
@@ -112,14 +115,100 @@ def test_few_bits_compute_what_their_weights_say(made: Made, bits: int, monkeypa
 
         return one
 
-    plain = _Builder.__init__
-    monkeypatch.setattr(_Builder, "__init__", lambda self, shape, read, *more: plain(self, shape, weights(read), *more))
+    plain = Builder.__init__
+    monkeypatch.setattr(Builder, "__init__", lambda self, shape, read, *more: plain(self, shape, weights(read), *more))
     tiny_llm.make_pack(made.checkpoint, rounded, ConvertOptions(bits=32, context=1024))
     ours, theirs = (TextGenerator(verify(pack), 2) for pack in (made.packs[bits], rounded))
     ids = ids_of(ours, LONG)
     error = compare(ours.logits(ids), theirs.logits(ids))
     assert error.mean / error.spread < 0.08
     assert error.top1 > 0.85
+
+
+def without_prompts(pack: Path) -> TextGenerator:
+    """The engine of a pack that has no graph for prompts but is the same otherwise."""
+    sound = verify(pack)
+    assert sound.manifest.generation is not None
+    plain = replace(sound.manifest.generation, prompt_graph="", prompt_data="")
+    return TextGenerator(InstalledPack(pack, replace(sound.manifest, generation=plain)), 2)
+
+
+def test_the_graph_for_prompts_is_no_further_from_the_model_than_the_one_that_writes(made: Made) -> None:
+    """Logits after a prompt, read with 8 bits, against those after one read with 4, both against fp32."""
+    fast, slow = TextGenerator(verify(made.packs[4]), 2), without_prompts(made.packs[4])
+    exact = TextGenerator(verify(made.packs[32]), 2)
+    assert fast._graph.prompts is not None
+    ids = ids_of(fast, LONG)[:400]
+    # After each of these lengths: the last token is always computed with 4 bits.
+    lengths = range(60, 400, 20)
+
+    def logits(generator: TextGenerator) -> Any:
+        rows = []
+        for length in lengths:
+            text = generator._graph.start(length)
+            rows.append(generator._read(text, ids[:length], lambda: False))
+        return np.stack(rows)
+
+    true = logits(exact)
+    errors = {name: compare(logits(each), true) for name, each in (("fast", fast), ("slow", slow))}
+    assert 0 < errors["fast"].mean < errors["slow"].mean
+
+
+def test_a_token_is_read_alike_whatever_stands_beside_it(made: Made) -> None:
+    """One scale for all tokens of a chunk would let one of them spoil the others."""
+    generator = TextGenerator(verify(made.packs[4]), 2)
+    ids = ids_of(generator, LONG)[:90]
+    whole, parts = generator._graph.start(90), generator._graph.start(90)
+    whole.read(ids)
+    for first, last in ((0, 1), (1, 30), (30, 64), (64, 65), (65, 90)):
+        parts.read(ids[first:last])
+    for name, cache in whole._cache.items():
+        spread = cache[:, :, :90].std()
+        assert np.abs(cache - parts._cache[name])[:, :, :90].max() < 1e-3 * spread
+
+
+def test_an_answer_is_the_same_when_its_prompt_was_read_before(made: Made) -> None:
+    for bits, pack in made.packs.items():
+        kept, fresh = TextGenerator(verify(pack), 2), TextGenerator(verify(pack), 2, prefix_bytes=0)
+        ids = ids_of(kept, LONG)
+        for length in (40, 41, 127, 128, 129, 200, 300, 299, 180):
+            prompt = [*ids[:length], 9, 10, 11 + length % 7]
+            assert kept.decode_ids(prompt, 12) == fresh.decode_ids(prompt, 12), (bits, length)
+
+
+def test_one_of_a_list_is_answered(made: Made) -> None:
+    generator = TextGenerator(verify(made.packs[4]), 2)
+    choices = ["maize", "maize and beans", "¿frijol?", "मक्का 🌽", "a<|im_end|>"]
+    sampled = (Sampling(temperature=8.0, seed=seed) for seed in range(20))
+    answers = [
+        generator.generate([Message("user", "Which?")], most_tokens=1, choices=choices, sampling=sampling)
+        for sampling in sampled
+    ]
+    assert {answer.reason for answer in answers} == {"end"}
+    assert len({answer.text for answer in answers} & set(choices)) == len({answer.text for answer in answers}) >= 3
+
+
+@pytest.mark.parametrize("lacking", ["layers", "size"])
+def test_graphs_that_do_not_fit_together_are_refused(made: Made, tmp_path: Path, lacking: str) -> None:
+    changes = {"num_hidden_layers": 1} if lacking == "layers" else {"num_attention_heads": 4, "num_key_value_heads": 1}
+    sizes = {"hidden_size": 64, "intermediate_size": 64, "vocab_size": TOKENS, **changes}
+    if lacking == "size":
+        sizes["num_hidden_layers"] = 3
+    tiny_llm.save_model(
+        tiny_llm.smollm2(**{"num_attention_heads": 2, "num_key_value_heads": 1, **sizes}), tmp_path / "c"
+    )
+    tiny_llm.save_byte_tokenizer(tmp_path / "c", TOKENS)
+    convert(tmp_path / "c", tmp_path / "p", ConvertOptions(bits=4), lambda _line: None)
+    with pytest.raises(EngineError, match=r"prompt\.onnx (has|lacks)"):
+        CausalGraph(made.packs[4] / "model.onnx", "mixed", 1, tmp_path / "p" / "prompt.onnx")
+
+
+def test_a_pack_can_do_without_a_graph_for_prompts(small: Path, tmp_path: Path) -> None:
+    made = convert(small, tmp_path / "out", ConvertOptions(bits=4, prompts=False), lambda _line: None)
+    both = convert(small, tmp_path / "both", ConvertOptions(bits=4), lambda _line: None)
+    assert "prompt_graph" not in made.settings
+    assert not (tmp_path / "out" / "prompt.onnx").exists()
+    assert made.memory_bytes < both.memory_bytes
 
 
 def test_tied_embeddings_are_stored_once(made: Made) -> None:
@@ -210,6 +299,8 @@ def test_progress_is_said_by_layer(small: Path, tmp_path: Path) -> None:
     said: list[str] = []
     convert(small, tmp_path / "out", ConvertOptions(), said.append)
     assert said == ["  layer 1 of 1"]
+    convert(small, tmp_path / "four", ConvertOptions(bits=4), said.append)
+    assert said[1:] == ["  layer 1 of 1", "  prompts: layer 1"]
 
 
 @pytest.mark.parametrize(
@@ -316,7 +407,7 @@ from appliance.packs.store import verify
 pack = verify(Path(sys.argv[1]))
 process = psutil.Process()
 before = process.memory_info().rss
-generator = TextGenerator(pack, 2)
+generator = TextGenerator(pack, 2, prefix_bytes=0)  # the same prompt again is to be read again
 opened = process.memory_info().rss - before
 prompt = [7 + n * 31 % 1000 for n in range(512)]
 found = []

@@ -252,6 +252,8 @@ def test_a_conversation_is_written_as_the_form_has_it() -> None:
         ("context = 256", 'context = "256"', "context"),
         ('graph = "model.onnx"', 'graph = "other.onnx"', "other.onnx"),
         ('data = "model.onnx.data"', 'data = "../secret"', "data"),
+        ('data = "model.onnx.data"', 'data = "model.onnx.data"\nprompt_graph = "other.onnx"', "other.onnx"),
+        ('data = "model.onnx.data"', 'data = "model.onnx.data"\nprompt_data = "/etc/passwd"', "prompt_data"),
         ('ends = ["</s>", "<|im_end|>"]', "ends = []", "ends"),
         ('ends = ["</s>", "<|im_end|>"]', "ends = [2]", "ends"),
         ("[text-generation.chat]", "[text-generation.talk]", "chat"),
