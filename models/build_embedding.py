@@ -49,7 +49,7 @@ class EmbeddingBuild:
         training = {**asdict(recipe.student), **asdict(recipe.train)}
         if not steps.do("training", training, self._train, work / "checkpoint" / "config.json"):
             return False
-        steps.do("convert", {"bits": 8}, self._convert, work / "int8.json")
+        steps.do("convert", {"bits": 8, "scales": "of rows"}, self._convert, work / "int8.json")
         about = asdict(replace(recipe, path=Path(recipe.path.name)))
         steps.do("pack", about, self._pack, self.pack / "pack.toml")
         if recipe.evaluation:

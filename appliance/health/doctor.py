@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from appliance.config import Config
-from appliance.health import clock, disk, documents, memory, models, packs, writing
+from appliance.health import clock, disk, documents, memory, models, packs, provider, writing
 from appliance.health.finding import Finding
 from appliance.limits import LIMITS, Limits
 from appliance.packs.store import PackStore
@@ -16,7 +16,8 @@ def examine(config: Config, limits: Limits = LIMITS) -> list[Finding]:
     active = store.active()
     return [
         disk.check(config.data, limits),
-        memory.check(active),
+        memory.check(active, config.memory),
+        provider.check(config.provider),
         clock.check(),
         writing.check(config.data),
         documents.check(config.data / DOCUMENTS),

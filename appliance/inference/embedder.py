@@ -24,8 +24,8 @@ OUTPUT = "last_hidden_state"
 class Embedder:
     """Gives texts their vectors with one pack; safe to share between threads.
 
-    The same call gives the same vectors. Through an int8 pack a text's vector moves a little with the texts that
-    share its batch, because their activations share one scale: a cosine of 0.99 to the vector it has alone.
+    A text's vector does not depend on the texts that share its batch, but for the rounding of fp32 (1e-6): in int8,
+    too, every token has a scale of its own (`models/convert/row_products.py`).
     """
 
     def __init__(self, pack: InstalledPack, threads: int, limits: Limits = LIMITS) -> None:
@@ -40,7 +40,7 @@ class Embedder:
         self.pack, self._settings, self._limits = pack, settings, limits
         self._tokenizer = open_tokenizer(pack.path / settings.tokenizer, pack.name)
         self._begin, self._end = _frame(self._tokenizer, settings)
-        self._session = open_session(pack.path / settings.graph, pack.name, threads)
+        self._session = open_session(pack.path / settings.graph, pack.name, threads, arena=True)
         self._inputs = {value.name for value in self._session.get_inputs()}
         if not set(INPUTS[:2]) <= self._inputs <= set(INPUTS):
             raise EngineError(pack=pack.name, reason=f"{settings.graph} does not take {INPUTS[0]} and {INPUTS[1]}")

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
-import psutil
+import onnxruntime
 import pytest
 
-from appliance.config import Config
-from appliance.health import clock, disk, documents, memory, models, packs, writing
+from appliance.config import Config, Memory
+from appliance.health import clock, disk, documents, memory, models, packs, provider, writing
 from appliance.health.doctor import examine
 from appliance.health.finding import Level
+from appliance.inference.memory import Machine
 from appliance.limits import LIMITS
 from appliance.packs.manifest import Manifest
 from appliance.packs.store import InstalledPack, PackStore
@@ -21,7 +22,8 @@ from appliance.packs.store import InstalledPack, PackStore
 
 def test_a_sound_box_has_nothing_bad(settings: Config) -> None:
     findings = examine(settings)
-    assert {each.check for each in findings} == {"disk", "memory", "clock", "writing", "saved", "pack", "model"}
+    checks = {"disk", "memory", "provider", "clock", "writing", "saved", "pack", "model"}
+    assert {each.check for each in findings} == checks
     assert not [each for each in findings if each.level is Level.BAD]
     assert not list(settings.data.iterdir())
 
@@ -36,12 +38,23 @@ def test_a_disk_that_fills_up_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     assert bool(found.advice) == (level is not Level.GOOD)
 
 
-def test_too_little_memory_is_told(starter: InstalledPack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_is_told_with_the_pack_that_has_no_room(starter: InstalledPack) -> None:
     need = starter.manifest.memory_bytes
-    for available, level in ((need - 1, Level.BAD), (need + 1, Level.GOOD)):
-        monkeypatch.setattr(psutil, "virtual_memory", lambda free=available: SimpleNamespace(available=free))
-        assert memory.check([starter]).level is level
-    assert memory.check([starter, starter]).level is Level.WARNING
+    machine = Machine(2**40, 2**39)
+    for most, level in ((need - 1, Level.BAD), (need + 1, Level.GOOD)):
+        found = memory.check([starter], Memory(most), machine)
+        assert found.level is level
+        assert (starter.name in found.found) == (level is Level.BAD)
+    assert memory.check([starter, starter], Memory(need + 1), machine).level is Level.WARNING
+    assert memory.check([starter], Memory(), Machine(2**30, need, "control group")).level is Level.BAD
+
+
+def test_what_computes_is_told_and_why() -> None:
+    assert provider.check("auto").found.startswith("cpu computes: ")
+    assert provider.check("cpu").level is Level.GOOD
+    if "XnnpackExecutionProvider" not in onnxruntime.get_available_providers():
+        found = provider.check("xnnpack")
+        assert (found.level, "without it" in found.found) == (Level.WARNING, True)
 
 
 @pytest.mark.parametrize(("year", "level"), [(1970, Level.WARNING), (2027, Level.GOOD), (2080, Level.WARNING)])
