@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -14,14 +15,16 @@ from appliance.config import Config
 from appliance.drafting.kinds import Kind
 from appliance.drafting.service import DraftingService
 from appliance.errors import BarazaError, DocumentsSetAsideError, LanguageNotRecognisedError, PackNotInstalledError
+from appliance.inference import memory, providers, session
+from appliance.inference.engines import Engines
 from appliance.inference.queue import Context, Job, JobQueue
-from appliance.inference.translator import Translator
 from appliance.limits import LIMITS, Limits
 from appliance.packs.manifest import NAME
 from appliance.packs.store import InstalledPack, PackStore, verify
 from appliance.storage.documents import DOCUMENTS, Document, Documents
 from appliance.storage.lock import FolderLock, lock_folder
 from appliance.translation.languages import LanguageDetector
+from appliance.translation.routes import ways_of
 from appliance.translation.service import TranslationService
 
 T = TypeVar("T")
@@ -37,12 +40,16 @@ class Appliance:
     def __init__(self, config: Config, limits: Limits = LIMITS) -> None:
         self.config, self.limits = config, limits
         self.problems: list[BarazaError] = []
-        self.queue = JobQueue(limits)
+        self.queue = JobQueue(limits, lanes=config.lanes)
         self.packs = PackStore(config.packs, config.data / "packs", limits)
+        self.provider = providers.choose(config.provider)
+        session.use(self.provider)
+        self.engines = Engines(memory.budget(config.memory, memory.measure()), config.threads, limits)
         self.translation = self._open_translation()
         self.advice = AdviceService(read_articles(config.knowledge, limits, self._note), limits)
         self.drafting = DraftingService(KINDS, limits)
         self._lock: FolderLock | None = None
+        self._warming: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to work on jobs, as the only process on the data folder.
@@ -56,10 +63,15 @@ class Appliance:
         if opened and opened.set_aside:
             self._note(DocumentsSetAsideError(path=str(opened.set_aside)))
         self.queue.start()
+        self._warming = threading.Thread(target=self._warm, name="baraza-warming", daemon=True)
+        self._warming.start()
 
     def close(self) -> None:
         """Stop working; the job in hand is cancelled."""
         self.queue.close()
+        self.engines.close()
+        if self._warming is not None:
+            self._warming.join()
         if self._lock is not None:
             self._lock.release()
 
@@ -70,9 +82,9 @@ class Appliance:
 
     # Translation
 
-    def submit_translation(self, owner: str, text: str, source: str, target: str) -> Job:
+    def submit_translation(self, owner: str, text: str, source: str, target: str, hold_for: str = "") -> Job:
         """A job that ends in a `Translation`; `source` "" is recognised. Raises as `TranslationService.submit`."""
-        return self.translation.submit(owner, text, source, target)
+        return self.translation.submit(owner, text, source, target, hold_for)
 
     # Packs
 
@@ -132,11 +144,12 @@ class Appliance:
         draft = self.drafting.write(kind, cleaned, language)
         return self.documents.create(owner, kind, language, draft.title, cleaned, draft.text)
 
-    def submit_also_in(self, owner: str, document_id: str, language: str) -> Job:
+    def submit_also_in(self, owner: str, document_id: str, language: str, hold_for: str = "") -> Job:
         """A job that puts the document in `language` beside it, and ends in the `Document`.
 
         A document as the form wrote it gets the form's own wording in that language, if it has one, with the
-        answers that are sentences translated; any other document is translated as it stands.
+        answers that are sentences translated; any other document is translated as it stands. `hold_for`: the device
+        that leaves the request with the box, as `JobQueue.submit` says.
 
         Raises:
             DocumentNotFoundError, UnknownLanguagePairError, QueueError
@@ -147,7 +160,17 @@ class Appliance:
 
         def work(context: Context) -> Document:
             def translate(text: str) -> str:
-                return self.translation.translate(text, *way, cancelled=context.cancelled).text
+                context.breathe()
+                done = self.translation.translate(
+                    text,
+                    *way,
+                    cancelled=context.cancelled,
+                    on_wait=context.opening,
+                    between_parts=context.breathe,
+                    owner=context.owner,
+                    background=context.background,
+                )
+                return done.text
 
             return self.documents.update(
                 document_id, translations={**document.translations, language: other(translate)}
@@ -159,8 +182,11 @@ class Appliance:
                 return self.drafting.also_in(document.kind, document.answers, language, translate).text
             return translate(document.text)
 
-        request = {"document": document_id, "language": language}
-        return self.queue.submit(owner, "document", work, cost=cost, request=request)
+        request = {"document": document_id, "language": language, "title": document.title}
+        background = self.translation.is_long(document.text)
+        return self.queue.submit(
+            owner, "document", work, cost=cost, request=request, background=background, hold_for=hold_for
+        )
 
     # Putting it together
 
@@ -168,14 +194,15 @@ class Appliance:
         for problem in self.packs.problems():
             self._note(problem)
         packs = [pack for pack in self.packs.active() if pack.manifest.kind == "translation"]
-        opened = [translator for pack in packs if (translator := self._try(lambda pack=pack: self._open(pack)))]  # type: ignore[misc]
-        languages = {language for each in opened for way in each.directions for language in way}
-        detector = LanguageDetector(languages, _words([each.pack for each in opened]))
-        return TranslationService(opened, detector, self.queue, self.config.beam, self.limits)
+        whole = [found for pack in packs if (found := self._try(lambda pack=pack: verify(pack.path, self.limits)))]  # type: ignore[misc]
+        languages = {language for pack in whole for way in ways_of(pack) for language in way}
+        detector = LanguageDetector(languages, _words(whole))
+        return TranslationService(whole, self.engines, detector, self.queue, self.config.beam, self.limits)
 
-    def _open(self, pack: InstalledPack) -> Translator:
-        verify(pack.path, self.limits)
-        return Translator(pack, self.config.threads, self.limits)
+    def _warm(self) -> None:
+        """Open the translators ahead of the first phone, as far as the memory goes, while the pages are served."""
+        for pack in self.translation.packs:
+            self._try(lambda pack=pack: self.engines.open_if_free(pack))  # type: ignore[misc]
 
     def _try(self, work: Callable[[], T]) -> T | None:
         try:

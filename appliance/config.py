@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from platformdirs import user_data_path
 from appliance.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
+LANES = 1  # 0 once the sentences of several requests share batches; until then two requests only share the cores
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,45 @@ SETTINGS = (
     Setting("packs", str(ROOT / "models" / "starter"), "folder", "Packs that came with the software; read only."),
     Setting("knowledge", str(ROOT / "knowledge"), "folder", "Articles that came with the software; read only."),
     Setting("threads", "0", "threads", "Threads of the models. 0: one for each core."),
+    Setting(
+        "lanes",
+        str(LANES),
+        "requests",
+        "Requests that are worked on at the same time. 0: two for each core; only where their sentences share batches.",
+    ),
     Setting("beam", "4", "hypotheses", "Width of the search in translation; 1 is fastest."),
+    Setting(
+        "memory",
+        "",
+        "bytes or share",
+        "Memory that models may take together: 600M, 1.5G or 40%. Empty: what the machine has, less a reserve.",
+    ),
+    Setting(
+        "provider",
+        "auto",
+        "provider",
+        "What computes: auto, cpu, cuda, tensorrt or xnnpack. Where the one that is set cannot be had, cpu does.",
+    ),
     Setting("log_level", "INFO", "level", "DEBUG, INFO, WARNING or ERROR."),
 )
+
+
+PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "xnnpack")
+AMOUNT = re.compile(r"(\d{1,12}(?:\.\d{1,3})?) ?(?:([KMG])(?:i?B)?|(%)|B)?", re.IGNORECASE)
+UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How much the models may take: so many bytes, or a share of what the machine has. Neither: it is worked out."""
+
+    bytes: int = 0
+    share: float = 0.0  # 0..1
+
+    def __str__(self) -> str:
+        if self.share:
+            return f"{self.share:.0%}"
+        return f"{self.bytes}" if self.bytes else "worked out"
 
 
 @dataclass(frozen=True)
@@ -54,7 +92,10 @@ class Config:
     packs: Path
     knowledge: Path
     threads: int
+    lanes: int
     beam: int
+    memory: Memory
+    provider: str
     log_level: str
 
 
@@ -69,6 +110,9 @@ def load(environment: Mapping[str, str] | None = None) -> Config:
     level = values["log_level"].upper()
     if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ConfigError(name="log_level", reason=f"{level} is not DEBUG, INFO, WARNING or ERROR")
+    provider = values["provider"].lower()
+    if provider not in PROVIDERS:
+        raise ConfigError(name="provider", reason=f"{provider} is not one of {', '.join(PROVIDERS)}")
     return Config(
         host=values["host"],
         port=_whole("port", values["port"], 0, 65_535),
@@ -76,9 +120,26 @@ def load(environment: Mapping[str, str] | None = None) -> Config:
         packs=Path(values["packs"]),
         knowledge=Path(values["knowledge"]),
         threads=_whole("threads", values["threads"], 0, 256) or os.cpu_count() or 1,
+        lanes=_whole("lanes", values["lanes"], 0, 64) or 2 * (os.cpu_count() or 1),
         beam=_whole("beam", values["beam"], 1, 8),
+        memory=_memory(values["memory"]),
+        provider=provider,
         log_level=level,
     )
+
+
+def _memory(text: str) -> Memory:
+    if not text:
+        return Memory()
+    found = AMOUNT.fullmatch(text.strip())
+    if found is None:
+        raise ConfigError(name="memory", reason=f"“{text}” is not like 600M, 1.5G or 40%")
+    number, unit, share = float(found[1]), (found[2] or "").upper(), found[3]
+    if share and 0 < number <= 100:
+        return Memory(share=number / 100)
+    if share or number * UNITS[unit] < 1024**2:
+        raise ConfigError(name="memory", reason=f"{text} is less than a megabyte, or more than everything")
+    return Memory(bytes=int(number * UNITS[unit]))
 
 
 def _whole(name: str, text: str, least: int, most: int) -> int:

@@ -105,6 +105,13 @@ class OwnerQueueFullError(QueueError):
     status = 429
 
 
+class LongWaitError(QueueError):
+    """The request was not taken: it would not begin soon. It may be left with the box all the same."""
+
+    key = "long_wait"
+    template = "The box has much to do: this would only begin in about {wait} seconds. Leave it, or come back later."
+
+
 class JobLostError(QueueError):
     key = "job_lost"
     template = "This request was lost: the box was restarted since. Please send it again."
@@ -128,6 +135,25 @@ class CancelledError(BarazaError):
 class EngineError(BarazaError):
     key = "engine_failed"
     template = "The model of pack {pack} cannot be used: {reason}"
+
+
+class EngineTooLargeError(BarazaError):
+    """The pack needs more memory than all models together may take here."""
+
+    key = "engine_too_large"
+    template = (
+        "The model of pack {pack} needs {needs} MiB of memory, and this box has {has} MiB for models. "
+        "Use a smaller pack, a board with more memory, or set BARAZA_MEMORY."
+    )
+    status = 507
+
+
+class EngineBusyError(BarazaError):
+    """The pack would fit, but what is at work now holds the memory."""
+
+    key = "engine_busy"
+    template = "The memory of the box is taken by other work, so pack {pack} cannot be opened. Try again in a minute."
+    status = 503
 
 
 class NoModelError(BarazaError):

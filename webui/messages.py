@@ -10,6 +10,7 @@ from flask_babel import format_decimal, gettext, lazy_gettext
 
 from appliance.errors import BarazaError
 from webui.languages import language_name
+from webui.progress import in_words
 
 TAG = re.compile(r"\b[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\b")
 
@@ -44,10 +45,18 @@ WORDS = {
     "owner_queue_full": lazy_gettext(
         "This device already has %(most)s requests waiting. Wait until one is ready, or stop one, then send this again."
     ),
+    "long_wait": lazy_gettext(
+        "The box has much to do: your request would only begin in about %(wait)s. Nothing that you wrote is lost."
+    ),
     "job_lost": lazy_gettext("This request was lost, because the box was restarted. Please send it again."),
     "job_gone": lazy_gettext("The box does not keep this request any more. Please send it again."),
     "cancelled": lazy_gettext("This request was stopped."),
     "engine_failed": lazy_gettext("The model of %(pack)s cannot be used. Tell the keeper of the box."),
+    "engine_too_large": lazy_gettext(
+        "The model of %(pack)s needs %(needs)s MiB of memory, and this box has %(has)s MiB for models. "
+        "The keeper can install a smaller one, or use a board with more memory."
+    ),
+    "engine_busy": lazy_gettext("The memory of the box is taken by other work just now. Send this again in a minute."),
     "no_model": lazy_gettext(
         "The box has no model for this yet: %(kind)s. The keeper can install one from a USB stick."
     ),
@@ -124,9 +133,14 @@ def _thing(kind: Any) -> str:
     return str(THINGS.get(str(kind), kind))
 
 
+def _time(seconds: Any) -> str:
+    return in_words(seconds) if isinstance(seconds, int) else str(seconds)
+
+
 FIELDS: dict[str, Callable[[Any], str]] = {
     "source": lambda tag: language_name(str(tag)),
     "target": lambda tag: language_name(str(tag)),
     "installed": _directions,
     "kind": _thing,
+    "wait": _time,
 }

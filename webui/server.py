@@ -18,6 +18,7 @@ from webui.guard import DRAINED
 from webui.site import site_of
 
 THREADS = 64  # more than `limits.streams`, so that forms are answered while every stream is taken
+KNOCKING = 128  # phones that connect at the same moment; the next one is not heard and knocks again a second later
 STOP_SECONDS = 3
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -42,6 +43,7 @@ class PageServer:
             (config.host, config.port),
             app,
             numthreads=max(THREADS, limits.streams + 8),
+            request_queue_size=KNOCKING,
             server_name="baraza",
             timeout=limits.request_seconds,
             shutdown_timeout=STOP_SECONDS,

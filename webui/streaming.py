@@ -33,7 +33,8 @@ def follow(site: Site, job: Job, after: int) -> Iterator[str]:
             messages = []
             for event in queue.events(job, after, GLANCE):
                 after = event.number
-                messages.append(message(*_content(event), after))
+                if event.kind != "opening":  # said below, in the place of the words about the queue
+                    messages.append(message(*_content(event), after))
             before, place = place, waiting_words(queue, job)
             if place != before:
                 messages.append(message("waiting", escape(place)))

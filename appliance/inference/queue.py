@@ -1,6 +1,11 @@
-"""The job queue: one worker, owners served in turn, so that nobody's fifty requests stop a neighbour's one.
+"""The job queue: bounded, and fair: everyone who wants something has as many turns as the others.
 
-Whose turn it is: the owner served longest ago. Whoever was never served comes first.
+The box works in turns, each in a lane (a thread); several lanes work at the same time. A turn is a short job, or a part
+of a long one (`background`), whose work says where its parts end (`Context.breathe`). It is the turn of the owner
+served longest ago (`turns`), so a document of two hundred sentences does not stop a neighbour's one sentence, and a
+long text gets on however many short ones are asked for. An owner's short jobs come before the long ones, and long ones
+have turns in half of the lanes at most. What an owner left with the box (`held_for`) is done when nobody else wants
+anything, or when it waited very long.
 
 A job lives in memory only. Its id begins with a word drawn at start-up, so that after a restart the page can
 say that the job was lost instead of waiting for it.
@@ -8,13 +13,12 @@ say that the job was lost instead of waiting for it.
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import logging
 import secrets
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,15 +30,19 @@ from appliance.errors import (
     CancelledError,
     JobGoneError,
     JobLostError,
+    LongWaitError,
     OwnerQueueFullError,
     QueueFullError,
 )
+from appliance.inference.forecast import Pace, begins_in
+from appliance.inference.turns import Turns
 from appliance.limits import LIMITS, Limits
 
 log = logging.getLogger(__name__)
 
-FIRST_PACE = 0.02  # seconds a unit of cost, until there is a measurement
-PACE_MEMORY = 0.7  # how much of the pace known so far stays after each job
+FIRST_PART = 1.0  # seconds until long work breathes, until there is a measurement
+PART_MEMORY = 0.7  # how much of the length of a part known so far stays after each
+FINEST = 8  # parts of a long job that an estimate counts with
 
 
 class State(Enum):
@@ -50,14 +58,14 @@ ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 
 @dataclass(frozen=True)
 class Event:
-    """What happened to a job: kind `progress`, `text`, `done` or `failed`, and its data (JSON values)."""
+    """What happened to a job: kind `opening`, `progress`, `text`, `done` or `failed`, and its data (JSON values)."""
 
     number: int
     kind: str
     data: dict[str, Any]
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """One request. Read it freely; only the queue changes it, under its lock."""
 
@@ -66,14 +74,21 @@ class Job:
     kind: str
     cost: float  # in units of its kind: characters for a translation
     request: dict[str, Any]  # what was asked, for the page
+    changed: threading.Condition = field(repr=False)  # told of every event; its lock is the queue's
+    background: bool = False  # long: done in parts, between which others have their turns
+    held_for: str = ""  # the device that left it with the box, to be done when there is time; "" if somebody waits
     state: State = State.WAITING
     events: list[Event] = field(default_factory=list)
     result: Any = None
     error: BarazaError | None = None
+    asked: float = 0.0  # monotonic: when it was put in the queue
+    worked: float = 0.0  # seconds of the turns that it had
+    turn_began: float = 0.0  # monotonic
     seen: float = 0.0  # monotonic: when somebody last looked
     watchers: int = 0  # streams open on it
     ended: float = 0.0  # monotonic
     progress: tuple[int, int] = (0, 0)
+    opening: bool = False  # a model is being opened for it
 
     @property
     def is_over(self) -> bool:
@@ -81,16 +96,37 @@ class Job:
 
 
 class Context:
-    """What the work of a job is given: a way to say how far it is, and to learn that nobody waits."""
+    """What the work of a job is given: whose it is, a way to say how far it is, and to learn that nobody waits."""
 
     def __init__(self, queue: JobQueue, job: Job) -> None:
         self._queue, self._job = queue, job
 
+    @property
+    def owner(self) -> str:
+        """Who takes turns with the others: what of this work shares an engine with theirs is counted to them."""
+        return self._job.owner
+
+    @property
+    def background(self) -> bool:
+        """Whether this is long work, that gives way to short."""
+        return self._job.background
+
     def cancelled(self) -> bool:
         return self._queue.is_unwanted(self._job)
 
+    def breathe(self) -> None:
+        """Called between two parts of work: if it is long, this returns when it has its next turn.
+
+        Others have theirs meanwhile: hold nothing that their work might need.
+        """
+        self._queue.breathe(self._job)
+
     def progress(self, done: int, total: int) -> None:
         self._queue.say(self._job, "progress", {"done": done, "total": total})
+
+    def opening(self) -> None:
+        """A model has to be opened first, or its memory waited for: so it stands until something else is told."""
+        self._queue.say(self._job, "opening", {})
 
     def text(self, **data: Any) -> None:
         """A piece of the result, as it is ready."""
@@ -100,45 +136,97 @@ class Context:
 Work = Callable[[Context], Any]
 
 
-class JobQueue:
-    """Bounded and fair. `start` begins the worker; `run_next` does one job in the caller's thread."""
+class _LongWork:
+    """Work that stops between its parts: in a thread of its own, that runs only while a lane lends it a turn."""
 
-    def __init__(self, limits: Limits = LIMITS, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limits, self._clock = limits, clock
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
+        self._thread: threading.Thread | None = None
+        self._work = work
+        self.is_over = False
+
+    def turn(self) -> None:
+        """Let it work until it pauses or ends."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="baraza-long-work", daemon=True)
+            self._thread.start()
+        self._go.release()
+        self._back.acquire()
+
+    def pause(self) -> None:
+        """Called by the work: give the turn back, and wait for the next."""
+        self._back.release()
+        self._go.acquire()
+
+    def _run(self) -> None:
+        self._go.acquire()
+        try:
+            self._work()
+        finally:
+            self.is_over = True
+            self._back.release()
+
+
+class JobQueue:
+    """Bounded and fair. `start` begins a worker for each lane; `run_next` does one turn, for the caller."""
+
+    def __init__(self, limits: Limits = LIMITS, clock: Callable[[], float] = time.monotonic, lanes: int = 1) -> None:
+        self._limits, self._clock, self._lanes = limits, clock, lanes
+        self._most_background = max(1, lanes // 2)
         self._boot = secrets.token_hex(4)
-        self._changed = threading.Condition()
-        self._waiting: OrderedDict[str, deque[Job]] = OrderedDict()  # in the order the owners came
-        self._turns = 0
-        self._last_turn: OrderedDict[str, int] = OrderedDict()  # of each owner served lately
+        self._lock = threading.RLock()
+        self._turn_came = threading.Condition(self._lock)  # for the workers
+        self._line = Turns[Job](limits.jobs_kept)
+        self._held = Turns[Job](limits.jobs_kept)
         self._work: dict[str, Work] = {}
+        self._long_work: dict[str, _LongWork] = {}  # what has begun, by the id of its job
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._running: Job | None = None
-        self._started_at = 0.0
-        self._pace: dict[str, float] = {}
+        self._at_work: list[Job] = []  # a lane each
+        self._pace = Pace()
+        self._part = FIRST_PART  # seconds of long work between two breaths
         self._closing = False
-        self._worker: threading.Thread | None = None
+        self._workers: list[threading.Thread] = []
 
     # What a service and the page call
 
-    def submit(self, owner: str, kind: str, work: Work, cost: float, request: dict[str, Any] | None = None) -> Job:
+    def submit(
+        self,
+        owner: str,
+        kind: str,
+        work: Work,
+        cost: float,
+        request: dict[str, Any] | None = None,
+        *,
+        background: bool = False,
+        hold_for: str = "",
+    ) -> Job:
         """Put a job in the queue.
+
+        `background`: it is long, and its work calls `Context.breathe` between its parts.
+        `hold_for`: the device that leaves it with the box: it is done when there is time, whether somebody looks or
+        not, and its result is kept for `limits.job_held_seconds`.
 
         Raises:
             QueueFullError: the box holds as many waiting jobs as it can.
             OwnerQueueFullError: this owner does.
+            LongWaitError: it would wait for more than `limits.wait_seconds` in all; never with `hold_for`.
         """
-        with self._changed:
+        with self._lock:
             self._drop_unwanted()
-            if sum(map(len, self._waiting.values())) >= self._limits.jobs_waiting:
-                raise QueueFullError(seconds=max(1, round(self._seconds_of_all())))
-            if len(self._waiting.get(owner, ())) >= self._limits.jobs_waiting_per_owner:
-                raise OwnerQueueFullError(most=self._limits.jobs_waiting_per_owner)
-            job = Job(f"{self._boot}-{secrets.token_urlsafe(12)}", owner, kind, cost, request or {}, seen=self._clock())
-            self._waiting.setdefault(owner, deque()).append(job)
+            self._forget_old()
+            self._check_room(owner, bool(hold_for))
+            name, now = f"{self._boot}-{secrets.token_urlsafe(12)}", self._clock()
+            changed, long = threading.Condition(self._lock), background or bool(hold_for)
+            job = Job(name, owner, kind, cost, request or {}, changed, long, hold_for, asked=now, seen=now)
+            line = self._line_of(job)
+            line.add(owner, job, long=long)
+            most = self._limits.wait_seconds
+            if not hold_for and self._seconds_of_all() > most and (seconds := self._waits(job)) > most:
+                line.remove(owner, job)
+                raise LongWaitError(wait=round(seconds))
             self._work[job.id] = work
             self._jobs[job.id] = job
-            self._forget_old()
-            self._changed.notify_all()
+            self._turn_came.notify()
             return job
 
     def get(self, job_id: str) -> Job:
@@ -148,106 +236,140 @@ class JobQueue:
             JobLostError: it was given to the box before the last restart.
             JobGoneError: there is no such job (any more).
         """
-        with self._changed:
+        with self._lock:
             job = self._jobs.get(job_id)
             if job is None:
                 raise JobGoneError if job_id.startswith(f"{self._boot}-") else JobLostError
             job.seen = self._clock()
             return job
 
+    def held_for(self, device: str) -> list[Job]:
+        """What `device` left with the box, the newest first."""
+        with self._lock:
+            self._forget_old()
+            return [job for job in reversed(self._jobs.values()) if job.held_for and job.held_for == device]
+
     def cancel(self, job_id: str) -> None:
         """Stop a job; one that is over stays as it is. Raises JobLostError or JobGoneError as `get`."""
         job = self.get(job_id)
-        with self._changed:
+        with self._lock:
             if not job.is_over:
                 if job.state is State.WAITING:
-                    self._remove(job)
+                    self._line_of(job).remove(job.owner, job)
                 self._end(job, State.CANCELLED, error=CancelledError())
 
     def wait_seconds(self, job: Job) -> float:
-        """About how long until `job` begins: the jobs that take their turn before it, at the pace measured."""
-        with self._changed:
+        """About how long until `job` begins: the turns before its first, at the pace measured."""
+        with self._lock:
             if job.state is not State.WAITING:
                 return 0.0
-            return self._rest_of_running() + sum(self._seconds_of(each) for each in self._turns_before(job))
+            return begins_in(self._lanes_free_in(), (seconds for _, seconds in self._turns_before(job)))
 
     def jobs_before(self, job: Job) -> int:
-        """How many jobs take their turn before `job`, the one at work included."""
-        with self._changed:
+        """How many jobs have a turn before `job` begins, those at work included if they hold every lane."""
+        with self._lock:
             if job.state is not State.WAITING:
                 return 0
-            return sum(1 for _ in self._turns_before(job)) + (self._running is not None)
+            before = {each.id for each, _ in self._turns_before(job)}
+            return len(before.union(each.id for each in self._at_work) if self._no_lane_is_free() else before)
 
     def seconds_left(self, job: Job) -> float:
-        """About how long until the end of a running job; 0 if it is not running."""
-        with self._changed:
-            return self._rest_of_running() if job is self._running else 0.0
+        """About how many seconds of work are left of a job that has begun; 0 of another."""
+        with self._lock:
+            return self._rest_of(job) if job.state is State.RUNNING else 0.0
 
     def wait_until_over(self, job: Job, seconds: float) -> bool:
         """Wait for the end of a job, at most `seconds`; whether it is over."""
-        with self._changed:
-            return self._changed.wait_for(lambda: job.is_over, seconds)
+        with self._lock:
+            return job.changed.wait_for(lambda: job.is_over, seconds)
 
     @contextmanager
     def watching(self, job: Job) -> Iterator[None]:
         """While this is open, somebody waits for the job."""
-        with self._changed:
+        with self._lock:
             job.watchers += 1
         try:
             yield
         finally:
-            with self._changed:
+            with self._lock:
                 job.watchers -= 1
                 job.seen = self._clock()
 
     def events(self, job: Job, after: int, seconds: float) -> list[Event]:
         """The events numbered above `after`, waiting at most `seconds` for one; empty if there was none."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closing or job.is_over or self._newer(job, after), seconds)
+        with self._lock:
+            job.changed.wait_for(lambda: self._closing or job.is_over or self._newer(job, after), seconds)
             return self._newer(job, after)
 
-    # What the worker calls
+    # What the workers call
 
     def start(self) -> None:
-        """Begin the worker thread."""
-        self._worker = threading.Thread(target=self._serve, name="baraza-worker", daemon=True)
-        self._worker.start()
+        """Begin a worker thread for each lane."""
+        for number in range(1, self._lanes + 1):
+            worker = threading.Thread(target=self._serve, name=f"baraza-worker-{number}", daemon=True)
+            self._workers.append(worker)
+            worker.start()
 
     def close(self) -> None:
-        """End the worker after cancelling the job it has in hand."""
-        with self._changed:
+        """End the workers after cancelling the jobs they have in hand."""
+        with self._lock:
             self._closing = True
-            self._changed.notify_all()
-        if self._worker is not None:
-            self._worker.join()
+            self._turn_came.notify_all()
+            for job in self._jobs.values():
+                job.changed.notify_all()
+        for worker in self._workers:
+            worker.join()
+        for work in self._long_work.values():
+            while not work.is_over:
+                work.turn()
 
     def run_next(self) -> bool:
-        """Do the next job in turn; False if none waits."""
-        with self._changed:
+        """Do the next turn: a short job, or a part of a long one; False if none waits, or none that may begin now."""
+        with self._lock:
             self._drop_unwanted()
             job = self._take()
             if job is None:
                 return False
-            job.state, self._running, self._started_at = State.RUNNING, job, self._clock()
-            work = self._work.pop(job.id)
-            self._changed.notify_all()
-        self._do(job, work)
+        try:
+            if job.background:
+                self._long_work[job.id].turn()
+            else:
+                self._do(job)
+        finally:
+            with self._lock:
+                self._give_lane_back(job)
         return True
+
+    def breathe(self, job: Job) -> None:
+        """Between two parts of `job`: if it is long, and others are before it now, let them have their turns."""
+        if not job.background:
+            return
+        with self._lock:
+            self._part = PART_MEMORY * self._part + (1 - PART_MEMORY) * (self._clock() - job.turn_began)
+            self._end_turn(job)
+            job.turn_began = self._clock()
+            if self._closing or not self._others_come_before(job):
+                return
+        self._long_work[job.id].pause()
 
     def is_unwanted(self, job: Job) -> bool:
         """Whether a job was cancelled, or nobody has looked at it for long, or the box is closing."""
-        with self._changed:
+        with self._lock:
             return self._closing or job.is_over or self._is_abandoned(job)
 
     def say(self, job: Job, kind: str, data: dict[str, Any]) -> None:
         """Add an event to a running job. Past `job_events` only the end is still told."""
-        with self._changed:
+        with self._lock:
+            job.opening = kind == "opening"
             if kind == "progress":
                 job.progress = (data["done"], data["total"])
             if len(job.events) < self._limits.job_events:
                 self._add(job, kind, data)
 
-    def _do(self, job: Job, work: Work) -> None:
+    def _do(self, job: Job) -> None:
+        work = self._work.pop(job.id, None)
+        if work is None:
+            return
         try:
             result = work(Context(self, job))
         except CancelledError as error:
@@ -262,99 +384,157 @@ class JobQueue:
             self._finish(job, State.DONE, result=result)
 
     def _finish(self, job: Job, state: State, result: Any = None, error: BarazaError | None = None) -> None:
-        with self._changed:
+        with self._lock:
+            self._end_turn(job)
             if state is State.DONE:
-                self._learn_pace(job)
-            self._running = None
+                self._pace.learn(job.kind, job.cost, job.worked)
             if not job.is_over:
                 self._end(job, state, result, error)
 
     def _serve(self) -> None:
         while not self._closing:
             if not self.run_next():
-                with self._changed:
-                    self._changed.wait_for(lambda: self._closing or bool(self._waiting), timeout=5)
+                with self._lock:
+                    # Now and then somebody looks for jobs that nobody wants, though none may begin.
+                    self._turn_came.wait_for(lambda: self._closing or self._next() is not None, timeout=5)
 
     # Under the lock
 
+    def _check_room(self, owner: str, held: bool) -> None:
+        """Raise QueueFullError or OwnerQueueFullError if no more may wait."""
+        limits = self._limits
+        line, most, most_of_one = (
+            (self._held, limits.jobs_held, limits.jobs_held_per_owner)
+            if held
+            else (self._line, limits.jobs_waiting, limits.jobs_waiting_per_owner)
+        )
+        if len(line) >= most:
+            raise QueueFullError(seconds=max(1, round(self._seconds_of_all())))
+        if line.waiting_of(owner) >= most_of_one:
+            raise OwnerQueueFullError(most=most_of_one)
+
+    def _line_of(self, job: Job) -> Turns[Job]:
+        return self._held if job.held_for else self._line
+
+    def _next(self) -> Job | None:
+        """Whose turn it is; None if nothing waits that may have a turn now."""
+        no_long = sum(each.background for each in self._at_work) >= self._most_background
+        held = None if no_long else self._held.first()
+        if held is not None and self._clock() - held.asked > self._limits.held_patience_seconds:
+            return held
+        return self._line.first(short_only=no_long) or held
+
     def _take(self) -> Job | None:
-        """The first job of the owner who was served longest ago, so that a newcomer waits for one job at most."""
-        if not self._waiting:
+        """The job whose turn it is, which has a lane from now on."""
+        job = self._next()
+        if job is None:
             return None
-        owner = min(self._waiting, key=lambda each: self._last_turn.get(each, 0))
-        jobs = self._waiting[owner]
-        job = jobs.popleft()
-        if not jobs:
-            del self._waiting[owner]
-        self._turns += 1
-        self._last_turn[owner] = self._turns
-        self._last_turn.move_to_end(owner)
-        while len(self._last_turn) > self._limits.jobs_kept:
-            self._last_turn.popitem(last=False)
+        self._line_of(job).take(short_only=not job.background)
+        job.turn_began = self._clock()
+        self._at_work.append(job)
+        if job.background and job.id not in self._long_work:
+            self._long_work[job.id] = _LongWork(lambda: self._do(job))
+        if job.state is State.WAITING:
+            job.state = State.RUNNING
+            job.changed.notify_all()
         return job
 
-    def _turns_before(self, job: Job) -> Iterator[Job]:
-        """The jobs that `_take` would give before `job`, were nothing more to come."""
-        turns = [(self._last_turn.get(owner, 0), rank, owner) for rank, owner in enumerate(self._waiting)]
-        rest = {owner: deque(jobs) for owner, jobs in self._waiting.items()}
-        heapq.heapify(turns)
-        for turn in itertools.count(self._turns + 1):
-            _, rank, owner = heapq.heappop(turns)
-            taken = rest[owner].popleft()
-            if taken is job:
-                return
-            yield taken
-            if rest[owner]:
-                heapq.heappush(turns, (turn, rank, owner))
+    def _give_lane_back(self, job: Job) -> None:
+        """After a turn; a long job that is not over waits for the next."""
+        self._at_work.remove(job)
+        if job.background and not self._long_work[job.id].is_over:
+            self._line_of(job).add(job.owner, job, long=True, again=True)
+        else:
+            self._long_work.pop(job.id, None)
+        self._turn_came.notify()
+
+    def _end_turn(self, job: Job) -> None:
+        job.worked += self._clock() - job.turn_began
+
+    def _others_come_before(self, job: Job) -> bool:
+        """Whether a job that has a turn would not have the next one, too, if it asked for it as the others do."""
+        self._at_work.remove(job)
+        line = self._line_of(job)
+        line.add(job.owner, job, long=True, again=True)
+        others = self._next() is not job
+        line.remove(job.owner, job)
+        self._at_work.append(job)
+        return others
 
     def _end(self, job: Job, state: State, result: Any = None, error: BarazaError | None = None) -> None:
         job.state, job.result, job.error, job.ended = state, result, error, self._clock()
         self._work.pop(job.id, None)
         self._add(job, "done" if state is State.DONE else "failed", {"state": state.value})
 
-    def _add(self, job: Job, kind: str, data: dict[str, Any]) -> None:
+    @staticmethod
+    def _add(job: Job, kind: str, data: dict[str, Any]) -> None:
         job.events.append(Event(len(job.events) + 1, kind, data))
-        self._changed.notify_all()
+        job.changed.notify_all()
 
     @staticmethod
     def _newer(job: Job, after: int) -> list[Event]:
         return job.events[max(after, 0) :]
 
-    def _remove(self, job: Job) -> None:
-        jobs = self._waiting.get(job.owner)
-        if jobs and job in jobs:
-            jobs.remove(job)
-            if not jobs:
-                del self._waiting[job.owner]
-
     def _is_abandoned(self, job: Job) -> bool:
-        return job.watchers == 0 and self._clock() - job.seen > self._limits.job_abandoned_seconds
+        left = self._clock() - job.seen > self._limits.job_abandoned_seconds
+        return left and job.watchers == 0 and not job.held_for
 
     def _drop_unwanted(self) -> None:
-        for job in [each for jobs in self._waiting.values() for each in jobs if self._is_abandoned(each)]:
-            self._remove(job)
+        for job in [each for each in self._line if each.state is State.WAITING and self._is_abandoned(each)]:
+            self._line.remove(job.owner, job)
             self._end(job, State.CANCELLED, error=CancelledError())
 
     def _forget_old(self) -> None:
-        now = self._clock()
-        over = [job for job in self._jobs.values() if job.is_over]
-        too_many = len(over) - self._limits.jobs_kept
+        limits, over = self._limits, [job for job in self._jobs.values() if job.is_over]
+        held, others = [job for job in over if job.held_for], [job for job in over if not job.held_for]
+        self._forget(held, limits.jobs_held, limits.job_held_seconds)
+        self._forget(others, limits.jobs_kept, limits.job_kept_seconds)
+
+    def _forget(self, over: list[Job], most: int, seconds: float) -> None:
+        now, too_many = self._clock(), len(over) - most
         for rank, job in enumerate(over):
-            if rank < too_many or now - job.ended > self._limits.job_kept_seconds:
+            if rank < too_many or now - job.ended > seconds:
                 del self._jobs[job.id]
 
-    def _seconds_of(self, job: Job) -> float:
-        return job.cost * self._pace.get(job.kind, FIRST_PACE)
+    # Estimates; under the lock
 
-    def _rest_of_running(self) -> float:
-        if self._running is None:
-            return 0.0
-        return max(0.0, self._seconds_of(self._running) - (self._clock() - self._started_at))
+    def _no_lane_is_free(self) -> bool:
+        return len(self._at_work) >= self._lanes
+
+    def _turns(self) -> Iterator[tuple[Job, float]]:
+        """The turns to come, with the seconds of each, were nothing more asked for."""
+        for line in (self._line, self._held):
+            longest = max((self._rest_of(job) for job in line), default=0.0)
+            yield from line.order(self._rest_of, max(self._part, longest / FINEST))
+
+    def _turns_before(self, job: Job) -> Iterator[tuple[Job, float]]:
+        return itertools.takewhile(lambda turn: turn[0] is not job, self._turns())
+
+    def _waits(self, job: Job) -> float:
+        """The seconds that a job which waits will have waited when it ends: for its first turn, and between turns."""
+        rest, others = self._rest_of(job), 0.0
+        for each, seconds in self._turns():
+            if each is not job:
+                others += seconds
+                continue
+            rest -= seconds
+            if rest <= 0:
+                break
+        return min(self._lanes_free_in()) + others / self._lanes
+
+    def _lanes_free_in(self) -> list[float]:
+        """For each lane, the seconds until its turn ends."""
+        free = [self._rest_of_turn(job) for job in self._at_work]
+        return free + [0.0] * max(self._lanes - len(free), 0)
+
+    def _rest_of(self, job: Job) -> float:
+        """The seconds of work that are left of a job, by what such work takes."""
+        now = self._clock() - job.turn_began if job in self._at_work else 0.0
+        return max(0.0, self._pace.seconds(job.kind, job.cost) - job.worked - now)
+
+    def _rest_of_turn(self, job: Job) -> float:
+        rest = self._rest_of(job)
+        return min(rest, max(0.0, self._part - (self._clock() - job.turn_began))) if job.background else rest
 
     def _seconds_of_all(self) -> float:
-        return self._rest_of_running() + sum(self._seconds_of(job) for jobs in self._waiting.values() for job in jobs)
-
-    def _learn_pace(self, job: Job) -> None:
-        pace = (self._clock() - self._started_at) / max(job.cost, 1.0)
-        known = self._pace.get(job.kind, pace)
-        self._pace[job.kind] = PACE_MEMORY * known + (1 - PACE_MEMORY) * pace
+        return sum(map(self._rest_of, itertools.chain(self._at_work, self._line, self._held))) / self._lanes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from appliance.inference.translator import Translator
 from appliance.packs.manifest import Figure, Manifest
+from appliance.packs.store import InstalledPack
 from appliance.translation.steps import Step
 
 STARTER = "starter-"  # how the names of the packs begin that came with the software
@@ -18,20 +18,24 @@ class Route:
     steps: tuple[Step, ...]
 
     @property
+    def packs(self) -> list[InstalledPack]:
+        return [step.pack for step in self.steps]
+
+    @property
     def through(self) -> str:
         """The language in the middle, "" if there is none."""
         return self.steps[0].target if len(self.steps) > 1 else ""
 
 
-def find_routes(translators: Iterable[Translator], beam: int) -> dict[tuple[str, str], Route]:
+def find_routes(packs: Iterable[InstalledPack], beam: int) -> dict[tuple[str, str], Route]:
     """A route for every pair of languages that can be had with one pack, or with two.
 
     Where several languages could stand in the middle, English does, else the first by its tag.
     """
     direct: dict[tuple[str, str], Step] = {}
-    for translator in translators:
-        for way in translator.directions:
-            step = Step(translator, *way, beam)
+    for pack in packs:
+        for way in ways_of(pack):
+            step = Step(pack, *way, beam)
             if way not in direct or _worth(step) > _worth(direct[way]):
                 direct[way] = step
     languages = sorted({language for way in direct for language in way}, key=lambda each: (each != FIRST_HUB, each))
@@ -43,6 +47,12 @@ def find_routes(translators: Iterable[Translator], beam: int) -> dict[tuple[str,
             if source != target and hub and (source, target) not in direct:
                 routes[source, target] = Route((direct[source, hub], direct[hub, target]))
     return routes
+
+
+def ways_of(pack: InstalledPack) -> list[tuple[str, str]]:
+    """The directions (source, target) that `pack` translates in."""
+    settings = pack.manifest.translation
+    return [(way.source, way.target) for way in settings.directions] if settings else []
 
 
 def figures_of(manifest: Manifest, source: str, target: str) -> tuple[Figure, ...]:
@@ -57,5 +67,5 @@ def hardest(figures: Iterable[Figure]) -> float:
 
 def _worth(step: Step) -> tuple[bool, float]:
     """Of two packs for one direction the one of more worth is used: one that somebody installed, the better one."""
-    manifest = step.translator.pack.manifest
+    manifest = step.pack.manifest
     return not manifest.name.startswith(STARTER), hardest(figures_of(manifest, step.source, step.target))

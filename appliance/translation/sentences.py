@@ -17,6 +17,8 @@ ABBREVIATIONS = frozenset(
 )
 END = re.compile(r"""[.!?…]+["'”’»)\]]*(?=\s)""")
 WORD_BEFORE = re.compile(r"([\w.]+)\.$")
+LONGEST_WORD = 40  # characters before a full stop that are looked at: the work grows with the text, not its square
+SPACE = re.compile(r"\s*")
 SOFT_BREAK = re.compile(r"[;:,—–]\s")
 TAG = re.compile(r"(</?[a-zA-Z!][^<>]*>)")  # HTML somebody pasted: it stays where it is
 EDGES = re.compile(r"(\s*(?:[-*•·–—]\s+|\(?\d{1,3}[.)]\s+|#{1,6}\s+|>\s+)?)(.*?)(\s*)", re.DOTALL)
@@ -67,7 +69,7 @@ def _sentences(body: str) -> list[tuple[str, str]]:
     for match in END.finditer(body):
         if match.end() <= start or not _ends_sentence(body, match):
             continue
-        space = re.compile(r"\s*").match(body, match.end())
+        space = SPACE.match(body, match.end())
         stop = space.end() if space else match.end()
         found.append((body[start : match.end()], body[match.end() : stop]))
         start = stop
@@ -77,12 +79,13 @@ def _sentences(body: str) -> list[tuple[str, str]]:
 
 
 def _ends_sentence(body: str, match: re.Match[str]) -> bool:
-    following = body[match.end() :].lstrip()[:1]
-    if following.islower():
+    space = SPACE.match(body, match.end())
+    next_one = space.end() if space else match.end()
+    if body[next_one : next_one + 1].islower():
         return False
     if match.group() != ".":
         return True
-    word = WORD_BEFORE.search(body[: match.end()])
+    word = WORD_BEFORE.search(body, max(0, match.end() - LONGEST_WORD), match.end())
     if word is None:
         return True
     before = word.group(1).lower()

@@ -12,16 +12,17 @@ from appliance.errors import (
     TextTooLongError,
     UnknownLanguagePairError,
 )
+from appliance.inference.engines import Engines, never
 from appliance.inference.queue import Context, Job, JobQueue
-from appliance.inference.translator import Translator, never
 from appliance.limits import LIMITS, Limits
 from appliance.packs.manifest import Figure, Manifest
+from appliance.packs.store import InstalledPack
 from appliance.translation import sentences
 from appliance.translation.languages import LanguageDetector
 from appliance.translation.numbers import differing_in
 from appliance.translation.routes import Route, figures_of, find_routes, hardest
 from appliance.translation.sentences import Piece
-from appliance.translation.steps import Rendered, render
+from appliance.translation.steps import Asker, Rendered, Step, render
 
 STARTER_BELOW = 60.0  # chrF2; a pack with a set under it is called “starter quality” on the page
 
@@ -101,19 +102,26 @@ class TranslationService:
 
     def __init__(
         self,
-        translators: Iterable[Translator],
+        packs: Iterable[InstalledPack],
+        engines: Engines,
         detector: LanguageDetector,
         queue: JobQueue,
         beam: int,
         limits: Limits = LIMITS,
     ) -> None:
-        self._routes = find_routes(translators, beam)
+        self._routes, self._engines = find_routes(packs, beam), engines
         self._detector, self._queue, self._limits = detector, queue, limits
 
     @property
     def directions(self) -> list[tuple[str, str]]:
         """(source, target) pairs of BCP 47 tags that can be had: direct ones, then those through a third language."""
         return sorted(self._routes, key=lambda way: (self._routes[way].through, way))
+
+    @property
+    def packs(self) -> list[InstalledPack]:
+        """The packs that are used, by name."""
+        found = {pack.name: pack for route in self._routes.values() for pack in route.packs}
+        return [found[name] for name in sorted(found)]
 
     @property
     def languages(self) -> list[str]:
@@ -128,7 +136,7 @@ class TranslationService:
         route = self._route(source, target)
         steps = []
         for step in route.steps:
-            manifest = step.translator.pack.manifest
+            manifest = step.pack.manifest
             figures = figures_of(manifest, step.source, step.target)
             steps.append(StepQuality(step.source, step.target, manifest, figures))
         return Quality(tuple(steps), route.through)
@@ -155,8 +163,11 @@ class TranslationService:
         self._route(source, target)
         return source, target
 
-    def submit(self, owner: str, text: str, source: str, target: str) -> Job:
-        """Put a translation in the queue; its result is a `Translation`. Raises what `check` and the queue do."""
+    def submit(self, owner: str, text: str, source: str, target: str, hold_for: str = "") -> Job:
+        """Put a translation in the queue; its result is a `Translation`. Raises what `check` and the queue do.
+
+        `hold_for`: the device that leaves the request with the box, as `JobQueue.submit` says.
+        """
         chosen = self.check(text, source, target)
         request = {"text": text, "source": chosen[0], "target": chosen[1], "detected": not source}
 
@@ -167,10 +178,27 @@ class TranslationService:
                 cancelled=context.cancelled,
                 on_part=lambda segments: context.text(text=_joined(segments)),
                 on_progress=context.progress,
+                on_wait=context.opening,
+                between_parts=context.breathe,
+                owner=context.owner,
+                background=context.background,
             )
             return replace(done, detected=not source)
 
-        return self._queue.submit(owner, "translation", work, cost=self.cost(text, *chosen), request=request)
+        return self._queue.submit(
+            owner,
+            "translation",
+            work,
+            cost=self.cost(text, *chosen),
+            request=request,
+            background=self.is_long(text),
+            hold_for=hold_for,
+        )
+
+    def is_long(self, text: str) -> bool:
+        """Whether `text` has so many sentences that its translation gives way to shorter ones."""
+        found = sum(1 for piece in sentences.split(text) if piece.sentence)
+        return found > self._limits.background_sentences
 
     def cost(self, text: str, source: str, target: str) -> int:
         """The work of a translation, in characters. Raises UnknownLanguagePairError."""
@@ -185,23 +213,37 @@ class TranslationService:
         cancelled: Callable[[], bool] = never,
         on_part: Callable[[list[Segment]], None] = _nobody,
         on_progress: Callable[[int, int], None] = _nobody,
+        on_wait: Callable[[], None] = _nobody,
+        between_parts: Callable[[], None] = _nobody,
+        owner: str = "",
+        background: bool = False,
     ) -> Translation:
         """Translate `text` now, in this thread; `on_part` is given the segments as they are ready, in order.
 
         `on_progress` is given (characters translated, all of them); where there are two steps, one is half the work.
+        `on_wait` is called when a model has to be opened first, or its memory waited for. `between_parts` is called
+        where other work may be done first: no engine is in use then. `owner` and `background` are those of
+        `Translator.translate`.
 
         Raises:
             UnknownLanguagePairError: no installed pack translates so.
+            EngineTooLargeError, EngineBusyError, EngineError: the model has no room, or cannot be opened.
             CancelledError: `cancelled()` was true between two steps of the model.
         """
+        asker = Asker(owner, background, cancelled)
+
+        def run(step: Step, texts: list[str]) -> list[Rendered]:
+            with self._engines.translator(step.pack, cancelled=cancelled, on_wait=on_wait) as translator:
+                return render(translator, step, texts, asker)
+
         route = self._route(source, target)
         segments: list[Segment] = []
         before = 0  # characters of the parts that are ready
-        for part in self._parts(sentences.split(text)):
+        for part in self._parts(sentences.split(text), route):
             characters = sum(len(piece.before + piece.sentence + piece.after) for piece in part)
             results = [Rendered(piece.sentence) for piece in part]
             for number, step in enumerate(route.steps, 1):
-                again = render(step, [each.text for each in results], cancelled)
+                again = run(step, [each.text for each in results])
                 results = [new.after(old) for new, old in zip(again, results, strict=True)]
                 if number < len(route.steps):
                     on_progress(before + characters * number // len(route.steps), len(text))
@@ -210,6 +252,8 @@ class TranslationService:
             before += characters
             on_part(ready)
             on_progress(before, len(text))
+            if before < len(text):
+                between_parts()
         return Translation(source, target, tuple(segments), detected=False, through=route.through)
 
     def translate_lines(self, lines: list[str], source: str, target: str) -> list[str]:
@@ -217,7 +261,8 @@ class TranslationService:
         pieces = [sentences.split(line) for line in lines]
         texts = [piece.sentence for line in pieces for piece in line]
         for step in self._route(source, target).steps:
-            texts = [each.text for each in render(step, texts, never)]
+            with self._engines.translator(step.pack) as translator:
+                texts = [each.text for each in render(translator, step, texts, Asker())]
         results = iter(texts)
         return [sentences.join([replace(piece, sentence=next(results)) for piece in line]) for line in pieces]
 
@@ -242,9 +287,12 @@ class TranslationService:
             raise UnknownLanguagePairError(source=source, target=target, installed=installed)
         return route
 
-    def _parts(self, pieces: list[Piece]) -> Iterator[list[Piece]]:
-        """A short first part, so that something is seen soon; then larger ones."""
-        size = 2
+    def _parts(self, pieces: list[Piece], route: Route) -> Iterator[list[Piece]]:
+        """A short first part, so that something is seen soon; then larger ones.
+
+        Where the engines of a route have no room beside each other, all is one part: each is opened once then.
+        """
+        size = 2 if self._engines.fit(route.packs) else max(1, len(pieces))
         while pieces:
             yield pieces[:size]
             pieces, size = pieces[size:], self._limits.part_sentences

@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from appliance.inference.translator import Translated, Translator
+from appliance.inference.translator import Translated, Translator, never
+from appliance.packs.store import InstalledPack
 from appliance.translation import numbers, typed
 from appliance.translation.typed import Typed
+
+Translate = Callable[[Sequence[str]], list[Translated]]
 
 
 @dataclass(frozen=True)
 class Step:
     """One direction of one pack, with the width of its search."""
 
-    translator: Translator
+    pack: InstalledPack
     source: str
     target: str
     beam: int
@@ -25,6 +28,15 @@ class Step:
     @property
     def languages(self) -> tuple[str, str]:
         return self.source, self.target
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Whom a translation is for, which decides its share of the engine, and whether it is still wanted."""
+
+    owner: str = ""
+    background: bool = False
+    cancelled: Callable[[], bool] = never
 
 
 @dataclass(frozen=True)
@@ -53,26 +65,33 @@ class Rendered:
         )
 
 
-def render(step: Step, sentences: Sequence[str], cancelled: Callable[[], bool]) -> list[Rendered]:
-    """Translate `sentences`; blank ones stay as they are. Raises CancelledError."""
+def render(translator: Translator, step: Step, sentences: Sequence[str], asker: Asker) -> list[Rendered]:
+    """Translate `sentences` with the engine of the step; blank ones stay as they are. Raises CancelledError."""
     read = [typed.read(sentence, step.source) for sentence in sentences]
     texts = [each.text for each in read]
-    done = _translate(step, texts, cancelled)
-    restored = _with_true_numbers(step, texts, done, cancelled)
+
+    def translate(asked: Sequence[str]) -> list[Translated]:
+        return translator.translate(
+            asked,
+            step.source,
+            step.target,
+            beam=step.beam,
+            cancelled=asker.cancelled,
+            accept=numbers.agree,
+            owner=asker.owner,
+            background=asker.background,
+        )
+
+    done = translate(texts)
+    restored = _with_true_numbers(step, texts, done, translate)
     return [
         _rendered(sentence, each, restored.get(number, result), number in restored, step.target)
         for number, (sentence, each, result) in enumerate(zip(sentences, read, done, strict=True))
     ]
 
 
-def _translate(step: Step, texts: Sequence[str], cancelled: Callable[[], bool]) -> list[Translated]:
-    return step.translator.translate(
-        texts, step.source, step.target, beam=step.beam, cancelled=cancelled, accept=numbers.agree
-    )
-
-
 def _with_true_numbers(
-    step: Step, texts: Sequence[str], done: Sequence[Translated], cancelled: Callable[[], bool]
+    step: Step, texts: Sequence[str], done: Sequence[Translated], translate: Translate
 ) -> dict[int, Translated]:
     """Those of `done` whose numbers are wrong, made anew with stand-ins, by their place; not those that fail again."""
     tries = [
@@ -83,7 +102,7 @@ def _with_true_numbers(
     ]
     if not tries:
         return {}
-    made = _translate(step, [easy for _, easy, _ in tries], cancelled)
+    made = translate([easy for _, easy, _ in tries])
     found: dict[int, Translated] = {}
     for (place, easy, true), result in zip(tries, made, strict=True):
         if place in found or not numbers.agree(easy, result.text):

@@ -26,6 +26,7 @@ PAGES = [
     "/about",
     "/packs",
     "/packs/starter-en-es",
+    "/requests",
     "/no-such-page",
     "/jobs/00000000-lost",
 ]

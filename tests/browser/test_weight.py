@@ -43,6 +43,7 @@ def test_the_first_load_of_the_front_page_is_light(open_page: OpenPage) -> None:
         "/about",
         "/packs",
         "/packs/starter-en-es",
+        "/requests",
     ],
 )
 def test_no_page_is_wider_than_its_screen(open_page: OpenPage, path: str, size: tuple[int, int]) -> None:

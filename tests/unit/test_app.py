@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from appliance.app import Appliance
-from appliance.config import Config
+from appliance.config import Config, Memory
 from appliance.errors import (
     DocumentsSetAsideError,
+    EngineTooLargeError,
     FolderInUseError,
     NoModelError,
     PackFileError,
@@ -20,6 +21,7 @@ from appliance.errors import (
     ReadOnlyError,
     UnknownLanguagePairError,
 )
+from appliance.inference.engines import size_of
 from appliance.inference.queue import State
 from tests.web.boxes import LETTER
 
@@ -107,6 +109,48 @@ def test_a_box_that_cannot_open_its_documents_still_translates(
             letter(box)
     finally:
         box.close()
+
+
+def test_the_models_are_opened_when_they_are_needed_and_the_phone_is_told(settings: Config) -> None:
+    box = Appliance(settings)
+    assert box.engines.use().packs == ()
+    job = box.submit_translation("a", "The water is clean.", "en", "es")
+    box.queue.run_next()
+    assert [event.kind for event in job.events][:2] == ["opening", "text"]
+    assert [name.split()[0] for name in box.engines.use().packs] == ["starter-en-es"]
+    again = box.submit_translation("a", "Thank you.", "en", "es")
+    box.queue.run_next()
+    assert "opening" not in [event.kind for event in again.events]
+
+
+def test_a_box_at_work_opens_its_models_before_anybody_asks(settings: Config) -> None:
+    box = Appliance(settings)
+    box.start()
+    try:
+        assert box._warming is not None
+        box._warming.join(60)
+        assert len(box.engines.use().packs) == len(box.translation.packs) >= 3
+    finally:
+        box.close()
+    assert box.engines.use().taken == 0
+
+
+def test_two_models_in_turn_translate_where_there_is_memory_for_one(settings: Config, appliance: Appliance) -> None:
+    text = "El agua está limpia. Gracias. ¿Dónde está la casa?\n\nTengo 3 cabras."
+    most = max(size_of(pack) for pack in appliance.translation.packs)
+    box = Appliance(replace(settings, memory=Memory(most)))
+    assert box.translation.translate(text, "es", "fr") == appliance.translation.translate(text, "es", "fr")
+    assert [name.split()[0] for name in box.engines.use().packs] == ["starter-en-fr"]
+
+
+def test_a_model_that_has_no_room_is_refused_with_what_it_needs(settings: Config) -> None:
+    box = Appliance(replace(settings, memory=Memory(50 * 2**20)))
+    job = box.submit_translation("a", "The water is clean.", "en", "es")
+    box.queue.run_next()
+    assert job.state is State.FAILED
+    assert isinstance(job.error, EngineTooLargeError)
+    assert (job.error.fields["has"], int(job.error.fields["needs"]) > 50) == (50, True)
+    assert not box.ask("weevils in stored maize", "en").abstained
 
 
 def letter(appliance: Appliance) -> str:

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from flask import Flask
@@ -20,8 +19,10 @@ from appliance.inference.queue import Job
 from appliance.inference.translator import Translated
 from appliance.limits import LIMITS, Limits
 from appliance.packs.manifest import Figure
+from appliance.packs.store import InstalledPack
 from appliance.translation.languages import LanguageDetector
 from appliance.translation.service import TranslationService
+from tests.stand_ins import engines_of, pack_of
 from webui.app import create_app
 
 WORDS = {"en": ["the", "water", "is", "clean", "hello"], "es": ["el", "agua", "es", "limpia", "hola"]}
@@ -46,12 +47,12 @@ class StandIn:
     open: threading.Event = field(default_factory=threading.Event)
     tickets: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     seen: list[str] = field(default_factory=list)
-    directions: frozenset[tuple[str, str]] = frozenset({("en", "es"), ("es", "en")})
-    pack: Any = field(
-        default_factory=lambda: SimpleNamespace(
-            manifest=SimpleNamespace(
-                name="stand-in", title="Stand-in", figures=(Figure("made-up", "chrF2", 44.0, "sacrebleu", "en-es"),)
-            )
+    pack: InstalledPack = field(
+        default_factory=lambda: pack_of(
+            "stand-in",
+            ("en", "es"),
+            ("es", "en"),
+            figures=(Figure("made-up", "chrF2", 44.0, "sacrebleu", "en-es"),),
         )
     )
 
@@ -64,6 +65,8 @@ class StandIn:
         beam: int,
         cancelled: Callable[[], bool],
         accept: Callable[[str, str], bool],
+        owner: str,
+        background: bool,
     ) -> list[Translated]:
         self.seen += sentences
         while not self.open.is_set() and not self.tickets.acquire(timeout=0.005):
@@ -121,5 +124,7 @@ def make_box(data: Path, limits: Limits = LIMITS) -> Box:
     appliance = make_appliance(data, limits, packs=str(data / "none"))
     translator = StandIn()
     detector = LanguageDetector(WORDS, WORDS)
-    appliance.translation = TranslationService([translator], detector, appliance.queue, 1, limits)  # type: ignore[list-item]
+    appliance.engines = engines_of([translator], limits=limits)
+    packs = [translator.pack]
+    appliance.translation = TranslationService(packs, appliance.engines, detector, appliance.queue, 1, limits)
     return Box(appliance, create_app(appliance), translator)

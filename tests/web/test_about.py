@@ -32,3 +32,5 @@ def test_health_is_told_to_programs(shipped: Flask, tmp_path: Path) -> None:
     assert "en-es" in health["directions"]
     assert health["through"]["es-fr"] == "en"
     assert health["articles"] >= 30
+    assert health["provider"]["used"] == "cpu"
+    assert 0 <= health["memory"]["taken_bytes"] <= health["memory"]["budget_bytes"]

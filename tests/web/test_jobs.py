@@ -44,7 +44,7 @@ def test_a_waiting_request_says_its_place_and_reloads_by_itself_without_javascri
     box.phone().translate("x" * 4_000)
     sent = phone.translate("Hello")
     page = phone.get(sent.location).text
-    assert "1 request is before yours. It begins in about 80 seconds." in page
+    assert "1 request is before yours. It begins in about 8 seconds." in page
     assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page
 
 

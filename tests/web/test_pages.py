@@ -25,6 +25,7 @@ PAGES = [
     "/about",
     "/packs",
     "/packs/starter-en-es",
+    "/requests",
 ]
 ADDRESS = re.compile(r"""(?:href|src|action|content|url)\s*[=(]\s*["']?\s*(?:https?:)?//""", re.IGNORECASE)
 INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:", re.IGNORECASE)

@@ -122,3 +122,13 @@ def test_a_signal_stops_the_program_cleanly(tmp_path: Path, number: signal.Signa
             process.kill()
     assert "stopped" in rest
     assert "Traceback" not in rest
+
+
+def test_a_whole_village_may_connect_at_the_same_moment(box: Box) -> None:
+    server = PageServer(box.appliance)
+    server.listen()  # but nobody is answered yet
+    host, port = server.url.removeprefix("http://").rstrip("/").rsplit(":", 1)
+    phones = [socket.create_connection((host, int(port)), timeout=0.9) for _ in range(100)]
+    for phone in phones:
+        phone.close()
+    server.stop()

@@ -31,9 +31,11 @@ def show() -> str:
 def health() -> Response:
     """The same for programs. 200 as long as pages are served; `problems` are keys of errors.
 
-    `through` has the language in the middle of each of the `directions` that take two steps.
+    `through` has the language in the middle of each of the `directions` that take two steps. `provider` says
+    what computes and why, `memory` what models may take, what those take that are open, and which they are.
     """
     box = appliance()
+    use = box.engines.use()
     directions = box.translation.directions
     return jsonify(
         version=__version__,
@@ -41,4 +43,6 @@ def health() -> Response:
         through={f"{way[0]}-{way[1]}": hub for way in directions if (hub := box.translation.through(*way))},
         articles=sum(map(len, box.advice.subjects().values())),
         problems=[problem.key for problem in box.problems],
+        provider={"used": box.provider.name, "reason": box.provider.reason},
+        memory={"budget_bytes": use.budget, "taken_bytes": use.taken, "open": list(use.packs)},
     )

@@ -16,7 +16,7 @@ from webui.forms import asked, field
 from webui.languages import WRITTEN_IN, reader_language
 from webui.messages import words_for
 from webui.owners import device, queue_owner
-from webui.pages.jobs import wait_a_moment
+from webui.pages.jobs import may_be_left, taken
 from webui.site import appliance
 
 pages = Blueprint("draft", __name__)
@@ -70,18 +70,20 @@ def save(document_id: str) -> Response:
     # A translation that came while this form was open is not in it, and stays.
     beside = {each: field(BESIDE + each) for each in old.translations if BESIDE + each in request.form}
     changed = {"title": title, "text": text, "translations": {**old.translations, **beside}}
-    on_error(lambda error: _document(old, changed, error))
+    on_error(lambda error: _document(old, changed, error, field("also_in")))
     appliance().documents.update(document_id, title=title, text=text, translations=beside)
     if field("print"):
         return redirect(_sheet_url(document_id, field("print")), 303)
-    if field("also_in"):
-        return _also_in(document_id, field("also_in"))
+    if field("also_in") or field("leave"):
+        return _also_in(document_id, field("also_in") or field("leave"), leave=bool(field("leave")))
     return redirect(url_for("draft.document", document_id=document_id, saved="yes"), 303)
 
 
 @pages.post("/documents/<document_id>/also-in")
 def also_in(document_id: str) -> Response:
     """Put the document, as it is saved, in another language beside it: the way back from a job that failed."""
+    found = appliance().documents.get(document_id)
+    on_error(lambda error: _document(found, None, error, field("language")))
     return _also_in(document_id, field("language"))
 
 
@@ -109,10 +111,9 @@ def delete(document_id: str) -> Response:
     return redirect(url_for("draft.choose", deleted="yes"), 303)
 
 
-def _also_in(document_id: str, language: str) -> Response:
-    job = appliance().submit_also_in(queue_owner(), document_id, language)
-    wait_a_moment(job)
-    return redirect(url_for("jobs.show", job_id=job.id), 303)
+def _also_in(document_id: str, language: str, leave: bool = False) -> Response:
+    hold_for = device() if leave else ""
+    return taken(appliance().submit_also_in(queue_owner(), document_id, language, hold_for))
 
 
 def _sheet_url(document_id: str, language: str) -> str:
@@ -145,7 +146,10 @@ def _form(kind: Kind, answers: dict[str, str], language: str, error: BarazaError
     )
 
 
-def _document(saved: Document, changed: Mapping[str, object] | None = None, error: BarazaError | None = None) -> str:
+def _document(
+    saved: Document, changed: Mapping[str, object] | None = None, error: BarazaError | None = None, asked_for: str = ""
+) -> str:
+    """The page of a document. `asked_for`: the language that it was to be translated into when `error` came."""
     directions = appliance().translation.directions
     shown: Mapping[str, object] = changed or {
         "title": saved.title,
@@ -161,4 +165,5 @@ def _document(saved: Document, changed: Mapping[str, object] | None = None, erro
         others=[target for source, target in directions if source == saved.language],
         through={way[1]: appliance().translation.through(*way) for way in directions if way[0] == saved.language},
         prefix=BESIDE,
+        offered=asked_for if may_be_left(error) else "",
     )

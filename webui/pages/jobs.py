@@ -7,17 +7,34 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request, stream_with_context, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from appliance.errors import BarazaError, LongWaitError, QueueFullError
 from appliance.inference.queue import ENDED, Job, State
 from appliance.translation.service import Translation
 from webui.errors import BusyStreamsError
 from webui.messages import words_for
-from webui.progress import percent, waiting_words
+from webui.owners import device
+from webui.progress import percent, state_words, waiting_words
 from webui.site import appliance, current_site
 from webui.streaming import follow
 
 pages = Blueprint("jobs", __name__)
 
+OFFERED = (LongWaitError, QueueFullError)  # met with the offer to leave the request with the box
+
 MOMENT = 1.5  # seconds: a short text is ready before the page is sent
+
+
+def may_be_left(error: BarazaError | None) -> bool:
+    """Whether the page that says `error` offers to leave the request with the box."""
+    return isinstance(error, OFFERED)
+
+
+def taken(job: Job) -> AnyResponse:
+    """To the page that shows what becomes of a request that the queue has taken."""
+    if job.held_for:
+        return redirect(url_for("jobs.mine", left="yes"), 303)
+    wait_a_moment(job)
+    return redirect(url_for("jobs.show", job_id=job.id), 303)
 
 
 def wait_a_moment(job: Job) -> None:
@@ -25,6 +42,18 @@ def wait_a_moment(job: Job) -> None:
     queue = appliance().queue
     if queue.wait_seconds(job) < MOMENT:
         queue.wait_until_over(job, MOMENT)
+
+
+@pages.get("/requests")
+def mine() -> str:
+    """What this device left with the box."""
+    return render_template(
+        "requests.html",
+        jobs=appliance().queue.held_for(device()),
+        just_left="left" in request.args,
+        state_words=state_words,
+        hours=appliance().limits.job_held_seconds // 3600,
+    )
 
 
 @pages.get("/jobs/<job_id>")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
 from appliance.errors import BarazaError, NoModelError
@@ -10,8 +10,8 @@ from webui.faults import on_error
 from webui.forms import asked, field
 from webui.languages import language_name, reader_language
 from webui.messages import words_for
-from webui.owners import queue_owner
-from webui.pages.jobs import wait_a_moment
+from webui.owners import device, queue_owner
+from webui.pages.jobs import may_be_left, taken
 from webui.site import appliance
 
 pages = Blueprint("translate", __name__)
@@ -28,16 +28,15 @@ def form() -> str | tuple[str, int]:
 
 @pages.post("/translate")
 def submit() -> Response:
-    """Put the text in the queue, and show how it goes."""
+    """Put the text in the queue, and show how it goes; or leave it with the box, if that was chosen."""
     text, source, target = field("text"), field("from"), field("to") or _usual_target()
     target = _the_other(source) if source == target else target
-    on_error(lambda error: _form(text, source, target, error))
-    job = appliance().submit_translation(queue_owner(), text, source, target)
-    wait_a_moment(job)
-    return redirect(url_for("jobs.show", job_id=job.id), 303)
+    hold_for = device() if field("leave") else ""
+    on_error(lambda error: _form(text, source, target, error, offered=may_be_left(error) and not hold_for))
+    return taken(appliance().submit_translation(queue_owner(), text, source, target, hold_for))
 
 
-def _form(text: str, source: str, target: str, error: BarazaError | None = None) -> str:
+def _form(text: str, source: str, target: str, error: BarazaError | None = None, offered: bool = False) -> str:
     return render_template(
         "translate.html",
         text=text,
@@ -47,6 +46,7 @@ def _form(text: str, source: str, target: str, error: BarazaError | None = None)
         most=appliance().limits.translation_characters,
         twice=_twice(),
         error=words_for(error) if error else "",
+        offered=offered,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +18,23 @@ from appliance.limits import Limits
 
 PACK = Path(__file__).resolve().parents[2] / "data" / "tiny" / "pack"
 SOURCE = [5, 40, 60, 80, 2]
+MARKS = {"first": 70, "second": 71}
 
 
-class Steps(Seq2Seq):
-    """The tiny pack's graphs; `watch` is called with the number of sentences before each run of the encoder."""
+class Watched(Seq2Seq):
+    """The tiny pack's graphs; `watch` is called with the sources before each run of the encoder."""
 
-    def __init__(self, watch: Callable[[int], None] = lambda _count: None) -> None:
+    def __init__(self, watch: Callable[[Sequence[Sequence[int]]], None]) -> None:
         super().__init__(PACK / "encoder.onnx", PACK / "decoder.onnx", "tiny", 1, [0, 1, 3, 4])
         self.watch = watch
 
     def encode(self, sources: Any) -> Any:
-        self.watch(len(sources))
+        self.watch(sources)
         return super().encode(sources)
 
 
 def batcher(watch: Callable[[int], None] = lambda _count: None, **limits: int) -> Batcher:
-    return Batcher(Steps(watch), Vocabulary(start=0, end=2), Limits(**limits))
+    return Batcher(Watched(lambda sources: watch(len(sources))), Vocabulary(start=0, end=2), Limits(**limits))
 
 
 def test_many_threads_get_what_each_would_get_alone(tiny: Translator, expected: dict[str, Any]) -> None:
@@ -54,63 +55,51 @@ def test_many_threads_get_what_each_would_get_alone(tiny: Translator, expected: 
         assert found[number] == expected["beam" if number % 2 else "greedy"][number:]
 
 
+class Crowd:
+    """A first owner whose sentences fill the places, and a second who comes while they are being encoded.
+
+    `begun` are the owners of the sentences in the order in which they entered the search.
+    """
+
+    def __init__(self, places: int) -> None:
+        self.begun: list[str] = []
+        self._first_at_work, self._second_there = threading.Event(), threading.Event()
+        self._shared = Batcher(Watched(self._note), Vocabulary(start=0, end=2), Limits(batch_sentences=places))
+
+    def run(self, first: int, second: int, background: bool = False) -> list[str]:
+        """Let them come; `first` and `second` are numbers of sentences, `background` is said of the first's."""
+        one = threading.Thread(target=self._run, args=["first", MARKS["first"], first, background])
+        one.start()
+        assert self._first_at_work.wait(10)
+        other = threading.Thread(target=self._run, args=["second", MARKS["second"], second, False])
+        other.start()
+        while len(self._shared._current()) < 2:
+            other.join(0)
+        self._second_there.set()
+        for thread in (one, other):
+            thread.join()
+        return self.begun
+
+    def _run(self, owner: str, mark: int, count: int, background: bool) -> None:
+        sentences = [Sentence([mark, *SOURCE], 6) for _ in range(count)]
+        self._shared.run(sentences, 1, lambda _each: None, owner=owner, background=background)
+
+    def _note(self, sources: Sequence[Sequence[int]]) -> None:
+        self.begun += [owner for source in sources for owner, mark in MARKS.items() if source[0] == mark]
+        self._first_at_work.set()
+        assert self._second_there.wait(10)
+
+
 def test_sentences_of_one_owner_do_not_keep_those_of_another_waiting() -> None:
-    """The second comes when the first has begun; its sentences are done before the rest of the first's."""
-    order: list[str] = []
-    begun, joined = threading.Event(), threading.Event()
-    waited: list[bool] = []
-
-    def watch(_count: int) -> None:
-        begun.set()
-        waited.append(joined.wait(10))
-
-    shared = batcher(watch, batch_sentences=4)
-
-    def run(owner: str, count: int) -> None:
-        shared.run([Sentence(SOURCE, 6) for _ in range(count)], 1, lambda _each: order.append(owner), owner=owner)
-
-    first = threading.Thread(target=run, args=["first", 40])
-    first.start()
-    assert begun.wait(10)
-    second = threading.Thread(target=run, args=["second", 4])
-    second.start()
-    while len(shared._current()) < 2:
-        threading.Event().wait(0)
-    joined.set()
-    first.join()
-    second.join()
-    assert all(waited)
-    assert len(order) == 44
-    assert order.index("second") <= 8
-    assert max(rank for rank, owner in enumerate(order) if owner == "second") < 20
+    begun = Crowd(places=4).run(first=40, second=4)
+    assert begun[:4] == ["first"] * 4  # who was alone
+    assert begun[4:12].count("second") == 4  # turn by turn from then on
+    assert len(begun) == 44
 
 
 def test_background_work_waits_for_all_other() -> None:
-    order: list[str] = []
-    begun, joined = threading.Event(), threading.Event()
-
-    def watch(_count: int) -> None:
-        begun.set()
-        joined.wait(10)
-
-    shared = batcher(watch, batch_sentences=2)
-
-    def run(owner: str, count: int, background: bool) -> None:
-        sentences = [Sentence(SOURCE, 6) for _ in range(count)]
-        shared.run(sentences, 1, lambda _each: order.append(owner), owner=owner, background=background)
-
-    threads = [threading.Thread(target=run, args=["document", 20, True])]
-    threads[0].start()
-    assert begun.wait(10)
-    threads.append(threading.Thread(target=run, args=["phone", 10, False]))
-    threads[1].start()
-    while len(shared._current()) < 2:
-        threading.Event().wait(0)
-    joined.set()
-    for thread in threads:
-        thread.join()
-    assert order.count("document") == 20
-    assert max(rank for rank, owner in enumerate(order) if owner == "phone") < 14
+    begun = Crowd(places=2).run(first=20, second=10, background=True)
+    assert begun == ["first"] * 2 + ["second"] * 10 + ["first"] * 18
 
 
 def test_whoever_gives_up_leaves_the_others_at_work() -> None:

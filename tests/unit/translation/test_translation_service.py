@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import pytest
 
@@ -18,11 +17,12 @@ from appliance.errors import (
 )
 from appliance.inference.queue import JobQueue, State
 from appliance.inference.search import LEAST_REPEATS, repeats_of
-from appliance.inference.translator import Translated
+from appliance.inference.translator import Translated, Translator
 from appliance.packs.manifest import Figure
 from appliance.translation.languages import LanguageDetector
 from appliance.translation.numbers import agree
 from appliance.translation.service import Translation, TranslationService
+from tests.stand_ins import engines_of, pack_of
 
 LETTER = "The water is clean.\n\n  - The house is big. I have 12 goats.\r\nThank you!\n"
 
@@ -36,9 +36,8 @@ def test_paragraphs_line_breaks_and_list_marks_are_kept(appliance: Appliance) ->
 
 
 def test_a_number_that_the_model_changed_is_marked(appliance: Appliance, monkeypatch: pytest.MonkeyPatch) -> None:
-    (step,) = appliance.translation._routes["en", "es"].steps
     monkeypatch.setattr(
-        step.translator, "translate", lambda texts, *_, **__: [Translated("Tengo 21 cabras.") for _ in texts]
+        Translator, "translate", lambda _, texts, *__, **___: [Translated("Tengo 21 cabras.") for _ in texts]
     )
     (segment,) = appliance.translation.translate("I have 12 goats.", "en", "es").segments
     assert segment.needs_a_look
@@ -152,8 +151,7 @@ def test_what_is_no_text_is_copied_and_not_marked(appliance: Appliance) -> None:
 
 
 def test_a_model_that_goes_round_in_circles_is_marked(appliance: Appliance, monkeypatch: pytest.MonkeyPatch) -> None:
-    (step,) = appliance.translation._routes["en", "es"].steps
-    monkeypatch.setattr(step.translator, "translate", lambda texts, *_, **__: [Translated("x", held=True)])
+    monkeypatch.setattr(Translator, "translate", lambda *_, **__: [Translated("x", held=True)])
     (segment,) = appliance.translation.translate("The water is clean.", "en", "es").segments
     assert segment.circling
     assert segment.needs_a_look
@@ -178,16 +176,19 @@ def test_every_number_is_right_or_marked(appliance: Appliance, way: tuple[str, s
         assert "5/3/2024" not in segment.target
 
 
+NUMBERS = itertools.count(1)
+
+
 class Scribe:
     """A translator that writes what `says` makes of a sentence, and keeps what it was asked."""
 
     def __init__(
         self, *ways: tuple[str, str], says: Callable[[str], str] = str, name: str = "scribe", chrf: float = 70.0
     ) -> None:
-        self.directions, self.says = frozenset(ways), says
+        self.ways, self.says = ways, says
         self.asked: list[list[str]] = []
         figures = tuple(Figure("made-up", "chrF2", chrf, "", "-".join(way)) for way in ways)
-        self.pack = SimpleNamespace(manifest=SimpleNamespace(name=name, title=name, figures=figures))
+        self.pack = pack_of(f"{name}-{next(NUMBERS)}" if name == "scribe" else name, *ways, figures=figures)
 
     def translate(self, sentences: list[str], source: str, target: str, **_: object) -> list[Translated]:
         self.asked.append(list(sentences))
@@ -195,8 +196,9 @@ class Scribe:
 
 
 def service_of(*translators: Scribe) -> TranslationService:
-    languages = {language for each in translators for way in each.directions for language in way}
-    return TranslationService(translators, LanguageDetector(languages, {}), JobQueue(), beam=1)  # type: ignore[arg-type]
+    languages = {language for each in translators for way in each.ways for language in way}
+    packs, engines = [each.pack for each in translators], engines_of(translators)
+    return TranslationService(packs, engines, LanguageDetector(languages, {}), JobQueue(), beam=1)
 
 
 def test_a_number_the_model_cannot_copy_is_given_another_and_put_back() -> None:
@@ -322,7 +324,30 @@ def test_the_label_comes_from_the_figures_of_the_pack(appliance: Appliance) -> N
 
 
 def test_a_box_without_packs_says_that_it_has_none() -> None:
-    service = TranslationService([], LanguageDetector([], {}), JobQueue(), beam=1)
+    service = TranslationService([], engines_of([]), LanguageDetector([], {}), JobQueue(), beam=1)
     with pytest.raises(NoModelError):
         service.check("hello", "en", "es")
     assert service.directions == []
+
+
+def test_a_long_text_lets_others_have_their_turns_between_its_parts(appliance: Appliance) -> None:
+    text = " ".join(f"I have {number} goats." for number in range(2, 60))
+    long = appliance.submit_translation("a", text, "en", "es")
+    short = appliance.submit_translation("b", "The water is clean.", "en", "es")
+    again = appliance.submit_translation("b", "The house is big.", "en", "es")
+    assert (long.background, short.background) == (True, False)
+    for job in (short, long):
+        appliance.queue.run_next()
+        assert job.state is not State.WAITING
+    assert short.state is State.DONE
+    assert (long.state, again.state) == (State.RUNNING, State.WAITING)
+    assert long.events[0].data["text"].startswith("Tengo")
+    while appliance.queue.run_next():
+        pass
+    assert (long.state, again.state) == (State.DONE, State.DONE)
+    assert [event.data["done"] for event in long.events if event.kind == "progress"][-1] == len(text)
+
+
+@pytest.mark.parametrize(("sentences", "long"), [(1, False), (40, False), (41, True)])
+def test_a_text_of_many_sentences_is_long(appliance: Appliance, sentences: int, long: bool) -> None:
+    assert appliance.translation.is_long("\n\n".join(["The water is clean."] * sentences)) is long
