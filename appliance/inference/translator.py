@@ -94,7 +94,7 @@ class Translator:
         `cancelled` is asked before every step; `on_done(number, sentence)` is called as each is ready,
         short ones first. `accept(sentence, translation)` chooses among what the search found anyway: the best
         translation that it accepts is taken, else the best. Who calls at the same time shares the work, sentence by
-        sentence, in fair shares by `owner`, and `background` work waits for all other.
+        sentence, in fair shares by `owner`; `background` work has a smaller one.
 
         Raises:
             UnknownLanguagePairError: the pack does not translate `source` to `target`.
