@@ -17,7 +17,8 @@ from appliance.drafting.service import DraftingService
 from appliance.errors import BarazaError, DocumentsSetAsideError, LanguageNotRecognisedError, PackNotInstalledError
 from appliance.inference import memory, providers, session
 from appliance.inference.engines import Engines
-from appliance.inference.queue import Context, Job, JobQueue
+from appliance.inference.job import Job
+from appliance.inference.queue import Context, JobQueue
 from appliance.limits import LIMITS, Limits
 from appliance.packs.manifest import NAME
 from appliance.packs.store import InstalledPack, PackStore, verify

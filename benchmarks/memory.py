@@ -35,7 +35,7 @@ from appliance.config import load
 from appliance.errors import BarazaError, CancelledError
 from appliance.inference.embedder import Embedder
 from appliance.inference.engines import size_of
-from appliance.inference.queue import State
+from appliance.inference.job import State
 from appliance.inference.translator import Translator
 from appliance.limits import LIMITS
 from appliance.packs.store import InstalledPack, verify

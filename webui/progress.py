@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from flask_babel import format_timedelta, gettext, lazy_gettext, ngettext
 
-from appliance.inference.queue import Job, JobQueue, State
+from appliance.inference.job import Job, State
+from appliance.inference.queue import JobQueue
 
 LEAST = 5  # seconds; a shorter wait is not worth a number
 STATES = {

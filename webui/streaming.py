@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from flask import render_template
 from markupsafe import Markup, escape
 
-from appliance.inference.queue import Event, Job
+from appliance.inference.job import Event, Job
 from webui.progress import percent, waiting_words
 from webui.site import Site
 

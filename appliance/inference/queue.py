@@ -21,8 +21,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 from appliance.errors import (
@@ -35,6 +33,7 @@ from appliance.errors import (
     QueueFullError,
 )
 from appliance.inference.forecast import Pace, begins_in
+from appliance.inference.job import Event, Job, State
 from appliance.inference.turns import Turns
 from appliance.limits import LIMITS, Limits
 
@@ -43,56 +42,6 @@ log = logging.getLogger(__name__)
 FIRST_PART = 1.0  # seconds until long work breathes, until there is a measurement
 PART_MEMORY = 0.7  # how much of the length of a part known so far stays after each
 FINEST = 8  # parts of a long job that an estimate counts with
-
-
-class State(Enum):
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-ENDED = (State.DONE, State.FAILED, State.CANCELLED)
-
-
-@dataclass(frozen=True)
-class Event:
-    """What happened to a job: kind `opening`, `progress`, `text`, `done` or `failed`, and its data (JSON values)."""
-
-    number: int
-    kind: str
-    data: dict[str, Any]
-
-
-@dataclass(eq=False)
-class Job:
-    """One request. Read it freely; only the queue changes it, under its lock."""
-
-    id: str
-    owner: str
-    kind: str
-    cost: float  # in units of its kind: characters for a translation
-    request: dict[str, Any]  # what was asked, for the page
-    changed: threading.Condition = field(repr=False)  # told of every event; its lock is the queue's
-    background: bool = False  # long: done in parts, between which others have their turns
-    held_for: str = ""  # the device that left it with the box, to be done when there is time; "" if somebody waits
-    state: State = State.WAITING
-    events: list[Event] = field(default_factory=list)
-    result: Any = None
-    error: BarazaError | None = None
-    asked: float = 0.0  # monotonic: when it was put in the queue
-    worked: float = 0.0  # seconds of the turns that it had
-    turn_began: float = 0.0  # monotonic
-    seen: float = 0.0  # monotonic: when somebody last looked
-    watchers: int = 0  # streams open on it
-    ended: float = 0.0  # monotonic
-    progress: tuple[int, int] = (0, 0)
-    opening: bool = False  # a model is being opened for it
-
-    @property
-    def is_over(self) -> bool:
-        return self.state in ENDED
 
 
 class Context:

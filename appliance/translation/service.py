@@ -13,7 +13,8 @@ from appliance.errors import (
     UnknownLanguagePairError,
 )
 from appliance.inference.engines import Engines, never
-from appliance.inference.queue import Context, Job, JobQueue
+from appliance.inference.job import Job
+from appliance.inference.queue import Context, JobQueue
 from appliance.limits import LIMITS, Limits
 from appliance.packs.manifest import Figure, Manifest
 from appliance.packs.store import InstalledPack

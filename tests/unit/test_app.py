@@ -22,7 +22,7 @@ from appliance.errors import (
     UnknownLanguagePairError,
 )
 from appliance.inference.engines import size_of
-from appliance.inference.queue import State
+from appliance.inference.job import State
 from tests.web.boxes import LETTER
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from appliance.app import Appliance
 from appliance.config import load
 from appliance.errors import CancelledError
-from appliance.inference.queue import Job
+from appliance.inference.job import Job
 from appliance.inference.translator import Translated
 from appliance.limits import LIMITS, Limits
 from appliance.packs.manifest import Figure

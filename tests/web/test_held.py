@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.inference.queue import State
+from appliance.inference.job import State
 from appliance.limits import LIMITS
 from tests.web.boxes import Box, make_box
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from werkzeug.test import TestResponse
 
-from appliance.inference.queue import State
+from appliance.inference.job import State
 from appliance.limits import LIMITS
 from tests.web.boxes import Box, make_box
 from webui.site import site_of

@@ -8,7 +8,7 @@ import re
 import pytest
 from flask import Flask
 
-from appliance.inference.queue import State
+from appliance.inference.job import State
 from tests.web.boxes import Box, Phone
 from webui.pages import jobs
 

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, redirect, render_template, request, strea
 from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.errors import BarazaError, LongWaitError, QueueFullError
-from appliance.inference.queue import ENDED, Job, State
+from appliance.inference.job import ENDED, Job, State
 from appliance.translation.service import Translation
 from webui.errors import BusyStreamsError
 from webui.messages import words_for

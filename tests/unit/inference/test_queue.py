@@ -16,7 +16,8 @@ from appliance.errors import (
     OwnerQueueFullError,
     QueueFullError,
 )
-from appliance.inference.queue import Context, Job, JobQueue, State
+from appliance.inference.job import Job, State
+from appliance.inference.queue import Context, JobQueue
 from appliance.limits import Limits
 
 

@@ -15,7 +15,8 @@ from appliance.errors import (
     TextTooLongError,
     UnknownLanguagePairError,
 )
-from appliance.inference.queue import JobQueue, State
+from appliance.inference.job import State
+from appliance.inference.queue import JobQueue
 from appliance.inference.search import LEAST_REPEATS, repeats_of
 from appliance.inference.translator import Translated, Translator
 from appliance.packs.manifest import Figure
