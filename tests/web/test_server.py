@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.inference.queue import Job
+from appliance.inference.job import Job
 from appliance.limits import LIMITS
 from tests.web.boxes import Box, make_box
 from webui.server import PageServer
@@ -129,6 +129,7 @@ def test_a_whole_village_may_connect_at_the_same_moment(box: Box) -> None:
     server.listen()  # but nobody is answered yet
     host, port = server.url.removeprefix("http://").rstrip("/").rsplit(":", 1)
     phones = [socket.create_connection((host, int(port)), timeout=0.9) for _ in range(100)]
+    assert len({phone.getsockname() for phone in phones}) == 100  # each has a connection of its own
     for phone in phones:
         phone.close()
     server.stop()
