@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from benchmarks.harness import RESULTS
 
@@ -15,10 +16,11 @@ GGUF, GENAI = "gguf", "genai"
 
 
 @dataclass(frozen=True)
-class LanguageModel:
+class _Model:
     """One set of weights in the form of each engine."""
 
     folder: Path
+    bits: ClassVar[tuple[int, ...]]
 
     @property
     def checkpoint(self) -> Path:
@@ -27,7 +29,13 @@ class LanguageModel:
     @property
     def packs(self) -> dict[int, Path]:
         """Ours, by bits."""
-        return {bits: self.folder / f"int{bits}" for bits in (4, 8)}
+        return {bits: self.folder / f"int{bits}" for bits in self.bits}
+
+
+class LanguageModel(_Model):
+    """Of ours, llama.cpp and onnxruntime-genai."""
+
+    bits = (4, 8)
 
     @property
     def genai(self) -> Path:
@@ -39,19 +47,10 @@ class LanguageModel:
         return self.folder / GGUF / f"{kind}.gguf"
 
 
-@dataclass(frozen=True)
-class TranslationModel:
-    """One set of weights: the checkpoint, and our packs of it by bits. CTranslate2 keeps its own beside it."""
+class TranslationModel(_Model):
+    """Of ours; CTranslate2 keeps its own beside the checkpoint."""
 
-    folder: Path
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.folder / "checkpoint"
-
-    @property
-    def packs(self) -> dict[int, Path]:
-        return {bits: self.folder / f"int{bits}" for bits in (8,)}
+    bits = (8,)
 
 
 def translation_model(name: str) -> TranslationModel:
