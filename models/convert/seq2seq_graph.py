@@ -23,6 +23,7 @@ The operators are ONNX's and ONNX Runtime's own, those of its plain CPU build.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,8 @@ def build(
     table = _Table(weights["model.shared.weight"], shape.scale, None if ranges is None else steps)
     if ranges is not None:
         (folder / FILE).write_bytes(table.rows.tobytes())
-    for name, kind in (("encoder", _Encoder), ("decoder", _Decoder)):
+    parts = {"encoder": _Encoder, "decoder": _Decoder}
+    for name, kind in parts.items():
         model = kind(shape, weights, table, ranges, steps).model()
         partial = folder / f"{name}.partial"
         partial.write_bytes(model.SerializeToString())
@@ -111,7 +113,7 @@ class _Table:
         return [table, numpy_helper.from_array(self.scales * np.float32(self.scale), LOOKED_UP)]
 
 
-class _Builder:
+class _Builder(ABC):
     """Nodes and initializers in the order they are made; a method of a part returns the name of its output."""
 
     def __init__(
@@ -128,9 +130,9 @@ class _Builder:
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=10, producer_name="baraza-factory")
 
+    @abstractmethod
     def _make(self) -> tuple[list[ValueInfoProto], list[ValueInfoProto]]:
         """All nodes; the inputs and outputs of the graph."""
-        raise NotImplementedError
 
     # The parts of a layer
 
