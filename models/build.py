@@ -66,6 +66,8 @@ class Build:
         steps.do("tokenizer", asdict(recipe.tokenizer), self._train_tokenizer, work / "spm.model")
         training = {**asdict(recipe.train), **asdict(recipe.model)}
         training["minutes"] = self.options.minutes or recipe.train.minutes
+        if not recipe.train.updates:
+            del training["updates"]  # what was trained before there was this setting is still as it would be now
         if not steps.do("training", training, self._train, work / "checkpoint" / "config.json"):
             return False
         steps.do("ranges", {"pairs": SAMPLE}, self._measure_ranges, work / "ranges.json")

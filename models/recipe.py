@@ -82,6 +82,8 @@ class Model:
 class Train:
     """How long and how. `minutes` counts computing time, over all the stretches of a resumed run.
 
+    `updates`, if there are any, end it as well, and it then learns the same on a slow machine as on a fast one.
+
     `start_from` names a recipe whose trained weights are taken over: the layers as they are, the embedding of each
     piece from the same piece of the other vocabulary, or from the pieces that it is made of there.
 
@@ -94,6 +96,7 @@ class Train:
     """
 
     minutes: float = 100.0
+    updates: int = 0
     start_from: str = ""
     optimizer: str = "adamw"
     peak_rate: float = 1e-3

@@ -86,22 +86,25 @@ class Run(ABC, Generic[Batch]):
     def held_out(self) -> dict[str, float]:
         """Figures on examples kept from training, by name."""
 
-    def run(self, minutes: float, stretch: float) -> None:
-        """Train until `minutes` in all, or `stretch` minutes more, whichever comes first."""
+    def run(self, minutes: float, stretch: float, updates: int = 0) -> None:
+        """Train until `minutes` in all, or so many `updates` in all (0: however many), or `stretch` minutes more.
+
+        Whichever comes first. With `updates`, and time enough for them, each machine learns the same.
+        """
         whole = minutes * 60
-        stop_at = min(whole, self.progress.seconds + stretch * 60)
+        stop_at = self.progress.seconds + stretch * 60
         saved, losses = self.progress.seconds, list[float]()
         self.model.train()
         with tqdm(total=round(whole), initial=round(self.progress.seconds), unit="s", desc="training") as bar:
-            while self.progress.seconds < stop_at:
-                for batch in self.pool(self.progress.seconds / whole):
-                    losses.append(self._update(batch, self.progress.seconds / whole))
-                    bar.n = min(bar.total, round(self.progress.seconds))
+            while not self._stops(minutes, updates, stop_at):
+                for batch in self.pool(self._done(minutes, updates)):
+                    losses.append(self._update(batch, self._done(minutes, updates)))
+                    bar.n = min(bar.total, round(self._done(minutes, updates) * whole))
                     if self.progress.updates % SHOWN == 0:
                         recent = losses[-SHOWN:]
                         examples = f"{self.progress.examples / 1e6:.2f}M"
                         bar.set_postfix(loss=f"{sum(recent) / len(recent):.3f}", examples=examples)
-                    if self.progress.seconds >= stop_at:
+                    if self._stops(minutes, updates, stop_at):
                         break
                     if self.progress.seconds - saved > SAVE_EVERY:
                         self._keep(losses)
@@ -111,8 +114,17 @@ class Run(ABC, Generic[Batch]):
         if losses:
             self._keep(losses)
 
-    def finished(self, minutes: float) -> bool:
-        return self.progress.seconds >= minutes * 60
+    def finished(self, minutes: float, updates: int = 0) -> bool:
+        """Whether a `run` with these would do nothing more."""
+        return self._done(minutes, updates) >= 1
+
+    def _done(self, minutes: float, updates: int) -> float:
+        """How much of the training is over: all of it at 1."""
+        by_count = self.progress.updates / updates if updates else 0.0
+        return max(self.progress.seconds / (minutes * 60), by_count)
+
+    def _stops(self, minutes: float, updates: int, stop_at: float) -> bool:
+        return self.finished(minutes, updates) or self.progress.seconds >= stop_at
 
     def write_checkpoint(self, folder: Path) -> None:
         """Write the averaged weights in Hugging Face form."""

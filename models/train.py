@@ -336,9 +336,9 @@ def main(recipe: Path, work: Path, minutes: float | None, stretch: float, thread
         trainer = Trainer(read, work / "pairs.tsv.zst", work / "spm.model", work / "training", device)
     except FactoryError as error:
         raise click.ClickException(str(error)) from error
-    trainer.run(minutes, stretch)
+    trainer.run(minutes, stretch, read.train.updates)
     trainer.supply.close()
-    if trainer.finished(minutes):
+    if trainer.finished(minutes, read.train.updates):
         trainer.write_checkpoint(work / "checkpoint")
 
 

@@ -28,7 +28,8 @@ from tests.client import client, fetch  # noqa: E402
 from tests.factory import invented  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-MINUTES = "1.6"  # on two slow cores the model reads its source after about one
+MINUTES = "9"  # never reached: the training ends after so many
+UPDATES = 700
 WAYS = ("en-qtv", "qtv-en")
 WISH = Wish("en", "qtv", "CC0-1.0", "own-en-qtv")
 
@@ -85,6 +86,11 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
         *("--title", "English ↔ Tavo", "--minutes", MINUTES),
     )
     assert "2,900 different pairs" in said
+    recipe = made.folder / "own-en-qtv.toml"
+    timed = recipe.read_text(encoding="utf-8")
+    assert timed.count(f"minutes = {MINUTES}\n") == 1
+    counted = timed.replace(f"minutes = {MINUTES}\n", f"minutes = {MINUTES}\nupdates = {UPDATES}\n")
+    recipe.write_text(counted, encoding="utf-8")
     built = made.factory("build", "own-en-qtv.toml", "--work", "work", "--packs", "packs", "--threads", "2")
     assert "The pack is in packs/own-en-qtv/0.1.0" in built
     return made

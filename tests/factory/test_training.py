@@ -141,8 +141,13 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path, made) -> None:  # typ
     again = train.Trainer(*arguments)
     assert again.progress == first.progress
     assert again.progress.updates > 0
+    updates = again.progress.updates
+    assert again.finished(minutes=1, updates=updates) and not again.finished(minutes=1, updates=updates + 1)
     for kept, saved in zip(again.model.parameters(), first.model.parameters(), strict=True):
         assert torch.equal(kept, saved)
+
+    again.run(minutes=100, stretch=100, updates=updates + 2)
+    assert again.progress.updates == updates + 2
 
     recipe = arguments[0]
     wider = replace(recipe, model=replace(recipe.model, ffn_dim=2 * recipe.model.ffn_dim))
