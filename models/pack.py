@@ -14,12 +14,12 @@ from typing import Any
 from appliance import __version__
 from appliance.packs.manifest import MANIFEST, Figure, Origin
 from appliance.translation.languages import WORD
+from models.convert.memory import translation_memory
 from models.corpus import Pair
 from models.recipe import HEADING, PackRecipe, Recipe
 
 CARD = "card.md"
 COMMON_WORDS = 3000  # of each language, for recognising the language of short texts
-WORKING_MEMORY = 160 * 1024 * 1024  # bytes, beside three times the weights: measured by benchmarks/memory.py
 BLOCK = 1024 * 1024
 
 
@@ -67,7 +67,7 @@ def describe_translation(
         recipe,
         settings,
         sources=sources,
-        memory_bytes=3 * size_of(folder) + WORKING_MEMORY,
+        memory_bytes=translation_memory(size_of(folder), recipe.model.decoder_layers, recipe.model.d_model),
         figures=figures,
         selftest=selftest,
     )

@@ -17,6 +17,7 @@ from appliance.inference.pieces import END, PADDING, STEERING, UNKNOWN, ListedPi
 from appliance.inference.tokenizer import open_sentencepiece
 from appliance.packs.manifest import Way
 from models.convert import Converted, ConvertOptions
+from models.convert.memory import translation_memory
 from models.convert.sample import sample_text
 from models.errors import FactoryError
 
@@ -24,7 +25,6 @@ MODEL_TYPES = ("marian", "m2m_100")
 SHOWN_TAGS = 12
 SAMPLE_SENTENCES, SAMPLE_DIRECTIONS = 32, 8  # that the ranges of int8 are measured on
 LARGEST = 200_000_000  # weights of a table of pieces in fp32: a graph with more would be no file of less than 2 GB
-WORKING_MEMORY = 160 * 1024 * 1024  # bytes, beside three times the weights: as models/pack.py has it
 
 Say = Callable[[str], None]
 
@@ -59,7 +59,7 @@ def convert(checkpoint: Path, folder: Path, options: ConvertOptions, say: Say) -
         "directions": [_row(way) for way in options.directions],
     }
     size = sum(path.stat().st_size for path in folder.iterdir())
-    return Converted(settings, memory_bytes=3 * size + WORKING_MEMORY)
+    return Converted(settings, translation_memory(size, int(config["decoder_layers"]), int(config["d_model"])))
 
 
 def _row(way: Way) -> dict[str, str]:
