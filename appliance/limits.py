@@ -55,6 +55,7 @@ class Limits:
     loop_period: int = 64  # tokens: a passage so long or shorter
     loop_times: int = 3  # that comes so many times in a row
     loop_tokens: int = 48  # and makes up so many tokens ends an answer
+    pattern_states: int = 4_096  # of the automaton of an answer's pattern: a kilobyte each
 
     # Embedding: what a pack may ask for
     embedding_tokens: int = 1_024  # of one text: the memory of attention grows with their square

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,14 @@ from appliance.errors import CancelledError, EmptyTextError, EngineError, Prompt
 from appliance.inference.causal import CausalGraph, Decoding, Floats
 from appliance.inference.chat import Message, write_chat
 from appliance.inference.endings import LoopGuard, StopStrings
-from appliance.inference.grammar import Choices, UnwritableError, Vocabulary
+from appliance.inference.grammar import (
+    Answer,
+    Grammar,
+    UnwritableError,
+    Vocabulary,
+    choices_grammar,
+    pattern_grammar,
+)
 from appliance.inference.prefix import Prefixes
 from appliance.inference.sampling import GREEDY, Chooser, Sampling
 from appliance.inference.tokenizer import TextStream, open_tokenizer
@@ -23,6 +30,7 @@ from appliance.limits import LIMITS, Limits
 from appliance.packs.store import InstalledPack
 
 Reason = Literal["end", "stop", "length", "loop"]
+PATTERNS = 4  # whose grammars are kept for the next answer
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,7 @@ class TextGenerator:
         sampling: Sampling = GREEDY,
         stops: Sequence[str] = (),
         choices: Sequence[str] = (),
+        pattern: str = "",
         cancelled: Callable[[], bool] = never,
         on_text: Callable[[str], None] = ignore,
     ) -> Generated:
@@ -94,22 +103,24 @@ class TextGenerator:
 
         `on_text` is told the text as it comes, whole characters only; the pieces make up the text of the answer. The
         first of `stops` ends it and is not part of it. With `choices` the answer is exactly one of them, and
-        `most_tokens` and `stops` mean nothing. `cancelled` is asked before every token and between the chunks of a
-        long prompt.
+        `most_tokens` and `stops` mean nothing. With `pattern` all of the answer matches it (`pattern.py` says what can
+        be written): it is led to an end before `most_tokens`, or once it loops, and `stops` mean nothing. `cancelled`
+        is asked before every token and between the chunks of a long prompt.
 
         Raises:
             EmptyTextError: there is no message.
             PromptTooLongError: the prompt leaves no room for `most_tokens` tokens.
             CancelledError: `cancelled()` was true.
-            EngineError: the model's tokens cannot write one of `choices`.
-            ValueError: one of `choices` is empty, there twice, or longer than an answer may be.
+            EngineError: the model's tokens cannot write one of `choices`, or nothing that matches `pattern`.
+            ValueError: one of `choices` is empty, there twice, or longer than an answer may be; `pattern` is not
+                written as patterns are, is too large, or may need more than `most_tokens` tokens; both are given.
         """
         prompt = self.encode(messages)
-        answer = self._choices(choices) if choices else None
-        stream, guard = TextStream(self._tokenizer), LoopGuard(self._limits)
-        stop = StopStrings(() if choices else stops)
         if choices:
             most_tokens = max(len(choice.encode()) for choice in choices) + 1  # a byte a token, and a space
+        answer = self._answer(choices, pattern, most_tokens)
+        stream, guard = TextStream(self._tokenizer), LoopGuard(self._limits)
+        stop = StopStrings(stops if answer is None else ())
         tokens: list[int] = []
         pieces: list[str] = []
 
@@ -118,7 +129,7 @@ class TextGenerator:
                 pieces.append(text)
                 on_text(text)
 
-        reason: Reason = "end" if choices else "length"
+        reason: Reason = "length" if answer is None else "end"
         with closing(self._write(prompt, most_tokens, sampling, cancelled, answer)) as written:
             for token in written:
                 if token in self._ends:
@@ -131,7 +142,9 @@ class TextGenerator:
                     break
                 if guard.loops(token) and not choices:
                     reason = "loop"
-                    break
+                    if answer is None:
+                        break
+                    answer.hurry()
         tell(stop.add(stream.end()))
         tell(stop.end())
         return Generated("".join(pieces), tuple(tokens), "stop" if stop.found else reason)
@@ -163,7 +176,7 @@ class TextGenerator:
         most_tokens: int,
         sampling: Sampling,
         cancelled: Callable[[], bool],
-        answer: Choices | None = None,
+        answer: Answer | None = None,
     ) -> Generator[int, None, None]:
         if most_tokens < 1:
             raise ValueError(f"most_tokens is {most_tokens}")
@@ -174,9 +187,9 @@ class TextGenerator:
             logits = self._read(decoding, prompt, cancelled)
             for written in itertools.count(1):
                 token = chooser.choose(logits, None if answer is None else answer.allowed())
-                yield token
                 if answer is not None:
                     answer.add(token)
+                yield token
                 if written >= most or (answer is not None and answer.whole):
                     return
                 if cancelled():
@@ -206,19 +219,30 @@ class TextGenerator:
         if prompt > most:
             raise PromptTooLongError(length=prompt, most=max(most, 0), remove=prompt - max(most, 0))
 
-    def _choices(self, choices: Sequence[str]) -> Choices:
-        if max(len(choice.encode()) for choice in choices) >= self._limits.answer_tokens:
+    def _answer(self, choices: Sequence[str], pattern: str, most_tokens: int) -> Answer | None:
+        """What an answer is held to, if it is."""
+        if choices and pattern:
+            raise ValueError("both choices and a pattern")
+        if not choices and not pattern:
+            return None
+        if choices and most_tokens > self._limits.answer_tokens:
             raise ValueError(f"a choice is longer than {self._limits.answer_tokens} bytes")
         try:
-            return Choices(choices, self._vocabulary, self._ends)
+            grammar = choices_grammar(choices, self._vocabulary) if choices else self._pattern(pattern)
         except UnwritableError as error:
             reason = f"its tokenizer cannot write “{error.text}”"
             raise EngineError(pack=self.pack.name, reason=reason) from error
+        return Answer(grammar, self._ends, min(most_tokens, self._limits.answer_tokens))
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:
         """Made when it is first needed: few callers constrain an answer."""
         return Vocabulary(self._tokenizer)
+
+    @cached_property
+    def _pattern(self) -> Callable[[str], Grammar]:
+        vocabulary, most_states = self._vocabulary, self._limits.pattern_states
+        return lru_cache(PATTERNS)(lambda pattern: pattern_grammar(pattern, vocabulary, most_states))
 
     def _end(self, token: str) -> int:
         number = self._tokenizer.token_id(token)

@@ -11,6 +11,7 @@ import pytest
 
 from appliance.errors import EngineError
 from appliance.inference.tokenizer import HALF, TextStream, Tokenizer, open_tokenizer
+from tests.tokens import byte_level
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 TEXTS = [
@@ -20,22 +21,6 @@ TEXTS = [
     "  spaces   and\n\nlines\t",
     "x",
 ]
-
-
-def byte_level(path: Path) -> Path:
-    """A tokenizer of single bytes and three marks, as `tokenizers` saves one."""
-    library = pytest.importorskip("tokenizers", reason="the package tokenizers is not installed")
-    alphabet = sorted(library.pre_tokenizers.ByteLevel.alphabet())
-    tokenizer = library.Tokenizer(library.models.BPE({letter: n for n, letter in enumerate(alphabet)}, []))
-    tokenizer.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = library.decoders.ByteLevel()
-    tokenizer.add_special_tokens(["<|end|>", "<s>"])
-    tokenizer.post_processor = library.processors.TemplateProcessing(
-        single="<s> $A", special_tokens=[("<s>", tokenizer.token_to_id("<s>"))]
-    )
-    tokenizer.enable_truncation(4)
-    tokenizer.save(str(path))
-    return path
 
 
 @pytest.fixture(params=["spm.model", "tokenizer.json"])
