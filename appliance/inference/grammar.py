@@ -35,15 +35,14 @@ class Vocabulary:
         spelled = sorted((tokenizer.spell(number), number) for number in range(tokenizer.size))
         spelled = [each for each in spelled if each[0]]
         self.leading_space = tokenizer.leading_space
-        self._ids = np.array([number for _, number in spelled], np.int32)
         parents, self._bytes, ends = _tree([text for text, _ in spelled])
         nodes = np.arange(len(parents) + 1)
         # What belongs to node n: from the n-th number on, before the next one.
         self._children = np.searchsorted(parents, nodes).astype(np.int32)
         order = np.argsort(ends, kind="stable")
-        self._ids = self._ids[order]
+        self._ids = np.array([number for _, number in spelled], np.int32)[order]
         self._tokens = np.searchsorted(ends[order], nodes).astype(np.int32)
-        self._single = set(self._bytes[ends[np.array([len(text) == 1 for text, _ in spelled], bool)]].tolist())
+        self._single = {text[0] for text, _ in spelled if len(text) == 1}
 
     def writes(self, used: Iterable[int]) -> bool:
         """Whether each of the bytes `used` has a token of its own."""
