@@ -16,9 +16,10 @@ from appliance.drafting.kinds import Kind
 from appliance.drafting.service import DraftingService
 from appliance.errors import BarazaError, DocumentsSetAsideError, LanguageNotRecognisedError, PackNotInstalledError
 from appliance.inference import memory, providers, session
-from appliance.inference.engines import Engines
+from appliance.inference.engines import Engines, Openers
 from appliance.inference.job import Job
 from appliance.inference.queue import Context, JobQueue
+from appliance.inference.threads import open_translator
 from appliance.limits import LIMITS, Limits
 from appliance.packs.manifest import NAME
 from appliance.packs.store import InstalledPack, PackStore, verify
@@ -45,7 +46,8 @@ class Appliance:
         self.packs = PackStore(config.packs, config.data / "packs", limits)
         self.provider = providers.choose(config.provider)
         session.use(self.provider)
-        self.engines = Engines(memory.budget(config.memory, memory.measure()), config.threads, limits)
+        budget = memory.budget(config.memory, memory.measure())
+        self.engines = Engines(budget, config.threads, limits, Openers(translation=open_translator))
         self.translation = self._open_translation()
         self.advice = AdviceService(read_articles(config.knowledge, limits, self._note), limits)
         self.drafting = DraftingService(KINDS, limits)
@@ -168,6 +170,7 @@ class Appliance:
                     cancelled=context.cancelled,
                     on_wait=context.opening,
                     between_parts=context.breathe,
+                    others_wait=context.others_wait,
                     owner=context.owner,
                     background=context.background,
                 )

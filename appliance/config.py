@@ -13,7 +13,7 @@ from platformdirs import user_data_path
 from appliance.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
-LANES = 1  # 0 once the sentences of several requests share batches; until then two requests only share the cores
+LANES = 1  # more were hardly faster with forty phones on two cores, and took more memory (docs/decisions/0003)
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,17 @@ SETTINGS = (
     ),
     Setting("packs", str(ROOT / "models" / "starter"), "folder", "Packs that came with the software; read only."),
     Setting("knowledge", str(ROOT / "knowledge"), "folder", "Articles that came with the software; read only."),
-    Setting("threads", "0", "threads", "Threads of the models. 0: one for each core."),
+    Setting(
+        "threads",
+        "0",
+        "threads",
+        "Threads of the models. 0: one for each core. A small translation pack always has one.",
+    ),
     Setting(
         "lanes",
         str(LANES),
         "requests",
-        "Requests that are worked on at the same time. 0: two for each core; only where their sentences share batches.",
+        "Requests that are worked on at the same time; their sentences share batches. 0: two for each core.",
     ),
     Setting("beam", "4", "hypotheses", "Width of the search in translation; 1 is fastest."),
     Setting(

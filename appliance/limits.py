@@ -29,7 +29,7 @@ class Limits:
     jobs_held_per_owner: int = 5
     job_held_seconds: int = 12 * 3_600
     held_patience_seconds: int = 3_600  # a held request that waited longer takes its turn though others wait
-    background_sentences: int = 40  # a text of more gives way to shorter ones
+    background_sentences: int = 20  # a text of more gives way to shorter ones
     job_events: int = 2_000
     stream_heartbeat_seconds: int = 10
     stream_seconds: int = 600
@@ -43,6 +43,7 @@ class Limits:
     batch_sentences: int = 32  # run together: a quarter faster than 16 on two cores, no slower than 64
     batch_pieces: int = 1_024  # source tokens of one batch, padding counted: bounds the memory of long sentences
     part_sentences: int = 16  # of one text, before its reader sees more of it
+    turn_sentences: int = 6  # the same while others wait for their turns: about the time of a short request
     beam: int = 8
     engine_patience_seconds: int = 5  # of one who waits for memory, before those that find their engine open wait too
     engine_wait_seconds: int = 300  # for the memory of an engine, at most

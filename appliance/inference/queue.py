@@ -70,6 +70,10 @@ class Context:
         """
         self._queue.breathe(self._job)
 
+    def others_wait(self) -> bool:
+        """Whether somebody waits for a turn now: long work keeps its parts short then."""
+        return self._queue.somebody_waits()
+
     def progress(self, done: int, total: int) -> None:
         self._queue.say(self._job, "progress", {"done": done, "total": total})
 
@@ -301,6 +305,11 @@ class JobQueue:
                 return
         self._long_work[job.id].pause()
 
+    def somebody_waits(self) -> bool:
+        """Whether a job waits for a turn that somebody looks for: not what was left with the box."""
+        with self._lock:
+            return len(self._line) > 0
+
     def is_unwanted(self, job: Job) -> bool:
         """Whether a job was cancelled, or nobody has looked at it for long, or the box is closing."""
         with self._lock:
@@ -450,14 +459,18 @@ class JobQueue:
     def _no_lane_is_free(self) -> bool:
         return len(self._at_work) >= self._lanes
 
-    def _turns(self) -> Iterator[tuple[Job, float]]:
-        """The turns to come, with the seconds of each, were nothing more asked for."""
+    def _turns(self, coarse: bool = True) -> Iterator[tuple[Job, float]]:
+        """The turns to come, with the seconds of each, were nothing more asked for.
+
+        `coarse`: turns of the longest work are told as fewer and longer ones, as nobody reads all of thousands.
+        """
         for line in (self._line, self._held):
-            longest = max((self._rest_of(job) for job in line), default=0.0)
+            longest = max((self._rest_of(job) for job in line), default=0.0) if coarse else 0.0
             yield from line.order(self._rest_of, max(self._part, longest / FINEST))
 
     def _turns_before(self, job: Job) -> Iterator[tuple[Job, float]]:
-        return itertools.takewhile(lambda turn: turn[0] is not job, self._turns())
+        """Those before the first of `job`: of each other owner hardly more than one, told as long as it is."""
+        return itertools.takewhile(lambda turn: turn[0] is not job, self._turns(coarse=bool(job.held_for)))
 
     def _waits(self, job: Job) -> float:
         """The seconds that a job which waits will have waited when it ends: for its first turn, and between turns."""

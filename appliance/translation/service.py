@@ -181,6 +181,7 @@ class TranslationService:
                 on_progress=context.progress,
                 on_wait=context.opening,
                 between_parts=context.breathe,
+                others_wait=context.others_wait,
                 owner=context.owner,
                 background=context.background,
             )
@@ -216,6 +217,7 @@ class TranslationService:
         on_progress: Callable[[int, int], None] = _nobody,
         on_wait: Callable[[], None] = _nobody,
         between_parts: Callable[[], None] = _nobody,
+        others_wait: Callable[[], bool] = never,
         owner: str = "",
         background: bool = False,
     ) -> Translation:
@@ -223,8 +225,8 @@ class TranslationService:
 
         `on_progress` is given (characters translated, all of them); where there are two steps, one is half the work.
         `on_wait` is called when a model has to be opened first, or its memory waited for. `between_parts` is called
-        where other work may be done first: no engine is in use then. `owner` and `background` are those of
-        `Translator.translate`.
+        where other work may be done first: no engine is in use then. While `others_wait`, there are more such places.
+        `owner` and `background` are those of `Translator.translate`.
 
         Raises:
             UnknownLanguagePairError: no installed pack translates so.
@@ -240,7 +242,7 @@ class TranslationService:
         route = self._route(source, target)
         segments: list[Segment] = []
         before = 0  # characters of the parts that are ready
-        for part in self._parts(sentences.split(text), route):
+        for part in self._parts(sentences.split(text), route, others_wait):
             characters = sum(len(piece.before + piece.sentence + piece.after) for piece in part)
             results = [Rendered(piece.sentence) for piece in part]
             for number, step in enumerate(route.steps, 1):
@@ -288,15 +290,16 @@ class TranslationService:
             raise UnknownLanguagePairError(source=source, target=target, installed=installed)
         return route
 
-    def _parts(self, pieces: list[Piece], route: Route) -> Iterator[list[Piece]]:
-        """A short first part, so that something is seen soon; then larger ones.
+    def _parts(self, pieces: list[Piece], route: Route, others_wait: Callable[[], bool]) -> Iterator[list[Piece]]:
+        """A short first part, so that something is seen soon; then larger ones, as large as a turn if `others_wait`.
 
         Where the engines of a route have no room beside each other, all is one part: each is opened once then.
         """
         size = 2 if self._engines.fit(route.packs) else max(1, len(pieces))
         while pieces:
             yield pieces[:size]
-            pieces, size = pieces[size:], self._limits.part_sentences
+            pieces = pieces[size:]
+            size = self._limits.turn_sentences if others_wait() else self._limits.part_sentences
 
 
 def _joined(segments: Iterable[Segment]) -> str:

@@ -100,6 +100,30 @@ def test_the_first_turn_of_long_work_comes_soon_and_its_end_when_all_had_their_s
     assert queue._waits(mine) == pytest.approx(7 + 20)
 
 
+def test_turns_of_the_longest_text_are_not_counted_longer_than_they_are(queue: JobQueue, clock: Clock) -> None:
+    known(queue, clock)
+    known(queue, clock, "long")
+    queue._part = 2
+    for owner in "ABC":
+        queue.submit(owner, "long", lambda _: None, 30, background=True)
+    mine = submit(queue, "teacher")  # who had a turn, so that the others come first
+    assert queue.wait_seconds(mine) == pytest.approx(3 * 2)
+    assert queue.jobs_before(mine) == 3
+
+
+def test_only_what_was_left_with_the_box_waits_for_nobody(queue: JobQueue) -> None:
+    told: list[bool] = []
+
+    def work(context: Context) -> None:
+        told.append(context.others_wait())
+
+    queue.submit("a", "test", work, 1)
+    queue.submit("b", "test", work, 1)
+    hold(queue, "phone", "c")
+    run_all(queue)
+    assert told == [True, False]
+
+
 def test_the_pace_of_long_work_is_measured_without_its_pauses(queue: JobQueue, clock: Clock) -> None:
     left: list[float] = []
 

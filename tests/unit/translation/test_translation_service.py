@@ -349,6 +349,31 @@ def test_a_long_text_lets_others_have_their_turns_between_its_parts(appliance: A
     assert [event.data["done"] for event in long.events if event.kind == "progress"][-1] == len(text)
 
 
-@pytest.mark.parametrize(("sentences", "long"), [(1, False), (40, False), (41, True)])
+def test_the_parts_of_a_long_text_are_short_while_others_wait(appliance: Appliance) -> None:
+    text = " ".join(f"I have {number} goats." for number in range(2, 40))  # 38 sentences
+    answers = iter([True, False, True, True, True, True])  # asked after each part
+    sizes: list[int] = []
+    appliance.translation.translate(
+        text, "en", "es", on_part=lambda part: sizes.append(len(part)), others_wait=lambda: next(answers)
+    )
+    assert sizes == [2, 6, 16, 6, 6, 2]
+
+
+def test_a_long_text_learns_from_the_queue_whether_others_wait(appliance: Appliance) -> None:
+    text = " ".join(f"I have {number} goats." for number in range(2, 40))
+    alone = appliance.submit_translation("a", text, "en", "es")
+    while appliance.queue.run_next():
+        pass
+    crowded = appliance.submit_translation("a", text, "en", "es")
+    short = [appliance.submit_translation("b", "The water is clean.", "en", "es") for _ in range(9)]
+    while appliance.queue.run_next():
+        pass
+    assert {job.state for job in (alone, crowded, *short)} == {State.DONE}
+    parts = [sum(event.kind == "text" for event in job.events) for job in (alone, crowded)]
+    assert parts == [4, 7]  # 2 + 16 + 16 + 4; 2 + 6 × 6
+    assert alone.result.text == crowded.result.text
+
+
+@pytest.mark.parametrize(("sentences", "long"), [(1, False), (20, False), (21, True)])
 def test_a_text_of_many_sentences_is_long(appliance: Appliance, sentences: int, long: bool) -> None:
     assert appliance.translation.is_long("\n\n".join(["The water is clean."] * sentences)) is long
