@@ -77,7 +77,7 @@ $(FACTORY)/.installed: requirements-factory.lock pyproject.toml
 	$(FACTORY)/bin/pip install --quiet --no-deps --editable .
 	@touch $@
 
-evaluate: $(FACTORY)/.installed ## Print the figures of the starter packs (needs the corpora: see models/recipes); EXACT=--exact adds fp32
+evaluate: $(FACTORY)/.installed ## Print the figures of the starter packs (needs the corpora: see models/recipes); EXACT=--exact adds fp32, EXACT=--shortlist the whole vocabulary
 	@for pack in models/starter/*/*/pack.toml; do \
 	$(FACTORY)/bin/baraza-factory evaluate models/recipes/$$(basename $$(dirname $$(dirname $$pack))).toml $(EXACT) || exit 1; done
 

@@ -43,7 +43,8 @@ class Limits:
     batch_sentences: int = 32  # run together: a quarter faster than 16 on two cores, no slower than 64
     batch_pieces: int = 1_024  # source tokens of one batch, padding counted: bounds the memory of long sentences
     part_sentences: int = 16  # of one text, before its reader sees more of it
-    turn_sentences: int = 6  # the same while others wait for their turns: about the time of a short request
+    turn_sentences: int = 6  # the same while others wait for their turns: one and a half times a short request
+    shortlist_bytes: int = 16 * 1024**2  # of the lists of a translation pack, which are held in memory
     beam: int = 8
     engine_patience_seconds: int = 5  # of one who waits for memory, before those that find their engine open wait too
     engine_wait_seconds: int = 300  # for the memory of an engine, at most

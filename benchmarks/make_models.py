@@ -42,11 +42,12 @@ def make_language_model(name: str) -> None:
 
 
 def make_translation_model(name: str) -> None:
-    """A Marian checkpoint, and our pack of 8 bits."""
+    """A Marian checkpoint, and our packs of 8 bits."""
     files = translation_model(name)
     _once(files.checkpoint, lambda folder: _marian(name, folder))
     for bits, pack in files.packs.items():
         _once(pack, lambda folder, bits=bits: _translation_pack(files.checkpoint, folder, bits))
+    _once(files.listing, lambda folder: _translation_pack(files.checkpoint, folder, 8, lists=True))
 
 
 def _marian(name: str, folder: Path) -> None:
@@ -61,14 +62,14 @@ def _marian(name: str, folder: Path) -> None:
     public_models.make_marian(folder, small)
 
 
-def _translation_pack(checkpoint: Path, folder: Path, bits: int) -> None:
+def _translation_pack(checkpoint: Path, folder: Path, bits: int, *, lists: bool = False) -> None:
     from appliance.packs.manifest import Way
     from models.convert import ConvertOptions, marian
     from models.pack import write_manifest
     from models.recipe import PackRecipe
 
     ways = (Way("en", "es", ">>spa<<"),)
-    made = marian.convert(checkpoint, folder, ConvertOptions(bits=bits, directions=ways), print)
+    made = marian.convert(checkpoint, folder, ConvertOptions(bits=bits, directions=ways, lists=lists), print)
     recipe = PackRecipe("made", "0.1.0", "translation", "Made", ("en", "es"), "CC0-1.0", "Random weights.", Path())
     write_manifest(folder, recipe, made.settings, sources=(), memory_bytes=made.memory_bytes)
 

@@ -52,6 +52,11 @@ class TranslationModel(_Model):
 
     bits = (8,)
 
+    @property
+    def listing(self) -> Path:
+        """Ours of 8 bits, whose graphs can make use of a shortlist."""
+        return self.folder / "int8-lists"
+
 
 def translation_model(name: str) -> TranslationModel:
     """The files of a model, there or not."""

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from models import corpus
 from models.child import compute
-from models.pack import CARD, build_pack, describe_translation
+from models.pack import CARD, SHORTLIST, build_pack, describe_translation
 from models.recipe import Recipe
+from models.shortlist import CHOICE, write_shortlist
 from models.steps import Steps
 from models.tokenizer import PAD, train_tokenizer, write_marian_vocabulary
 
@@ -71,7 +72,8 @@ class Build:
         if not steps.do("training", training, self._train, work / "checkpoint" / "config.json"):
             return False
         steps.do("ranges", {"pairs": SAMPLE}, self._measure_ranges, work / "ranges.json")
-        steps.do("graphs", {"form": "one step, in places"}, self._write_graphs, work / "int8" / "decoder.onnx")
+        steps.do("graphs", {"form": "one step, in places, lists"}, self._write_graphs, work / "int8" / "head.onnx")
+        steps.do("shortlist", asdict(CHOICE), self._write_shortlist, work / SHORTLIST)
         about = asdict(replace(recipe, path=Path(recipe.path.name)))
         steps.do("pack", about, self._pack, self.pack / "pack.toml")
         if recipe.evaluation or recipe.selftest:
@@ -108,11 +110,15 @@ class Build:
 
         told = json.loads((self.work / "ranges.json").read_text(encoding="utf-8"))
         ranges = {name: Range(*each) for name, each in told.items()}
-        write_graphs(open_model(self.work / "checkpoint"), self.work / "int8", ranges)
+        write_graphs(open_model(self.work / "checkpoint"), self.work / "int8", ranges, lists=True)
+
+    def _write_shortlist(self) -> None:
+        pairs = corpus.load(self.work / "pairs.tsv.zst")
+        write_shortlist(self.recipe, pairs, self.work / "spm.model", self.work / SHORTLIST)
 
     def _pack(self) -> None:
-        pairs = corpus.load(self.work / "pairs.tsv.zst")
-        build_pack(self.recipe, self.work / "int8", self.work / "spm.model", pairs, self.pack)
+        pairs, work = corpus.load(self.work / "pairs.tsv.zst"), self.work
+        build_pack(self.recipe, work / "int8", work / "spm.model", pairs, self.pack, work / SHORTLIST)
 
     def _evaluate(self) -> None:
         from appliance.inference.translator import Translator

@@ -143,10 +143,13 @@ def _only(options: dict[str, Any], reason: str, *names: str) -> None:
     help="Folder of the pack. [where `build` puts it]",
 )
 @click.option("--exact", is_flag=True, help="The weights as trained, in fp32, beside the int8 pack: what it costs.")
+@click.option("--shortlist", is_flag=True, help="Instead: the pack with and without its shortlist, what it costs.")
 @THREADS
 @BEAM
 @MOST
-def evaluate(recipe: str, pack: Path | None, exact: bool, threads: int, beam: int, most: int | None) -> None:
+def evaluate(
+    recipe: str, pack: Path | None, exact: bool, shortlist: bool, threads: int, beam: int, most: int | None
+) -> None:
     """Print the figures of the pack of RECIPE on its evaluation sets, through the engine of the box.
 
     BLEU and chrF2 of a translation; cosine to the teacher and what is found of an embedding.
@@ -161,6 +164,14 @@ def evaluate(recipe: str, pack: Path | None, exact: bool, threads: int, beam: in
         return
     if read.kind != "translation":
         raise FactoryError(f"There are no figures for packs of kind “{read.kind}” of public models.")
+    if shortlist:
+        from models.evaluate import evaluate_shortlist
+
+        click.echo(f"{read.name}, {folder.name}, beam {beam}: the whole vocabulary → the shortlist")
+        found = evaluate_shortlist(read, folder, beam, threads, most, lambda each: click.echo(f"  {each}"))
+        lost = [each.whole.chrf2 - each.listed.chrf2 for each in found]
+        click.echo(f"chrF2 lost by the shortlist: {sum(lost) / len(lost):.2f} on average, {max(lost):.2f} at most")
+        return
     _evaluate_translation(read, folder, exact, beam, threads, most)
 
 

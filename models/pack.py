@@ -19,13 +19,23 @@ from models.corpus import Pair
 from models.recipe import HEADING, PackRecipe, Recipe
 
 CARD = "card.md"
+SHORTLIST = "shortlist.npz"
 COMMON_WORDS = 3000  # of each language, for recognising the language of short texts
 BLOCK = 1024 * 1024
 
 
-def build_pack(recipe: Recipe, graphs: Path, spm_model: Path, pairs: dict[str, list[Pair]], folder: Path) -> None:
+def build_pack(
+    recipe: Recipe,
+    graphs: Path,
+    spm_model: Path,
+    pairs: dict[str, list[Pair]],
+    folder: Path,
+    shortlist: Path | None = None,
+) -> None:
     """Put the files of a trained translation pack in `folder`, with a `pack.toml` that has no figures yet."""
     begin_pack(folder)
+    if shortlist is not None:
+        shutil.copyfile(shortlist, folder / SHORTLIST)
     for path in graphs.iterdir():
         shutil.copyfile(path, folder / path.name)
     shutil.copyfile(spm_model, folder / "spm.model")
@@ -56,6 +66,7 @@ def describe_translation(
     settings: dict[str, Any] = {
         "encoder": "encoder.onnx",
         "decoder": "decoder.onnx",
+        **({"head": "head.onnx", "shortlist": SHORTLIST} if (folder / SHORTLIST).is_file() else {}),
         "tokenizer": "spm.model",
         "positions": recipe.model.max_positions,
         "words": {language: f"words.{language}.txt" for language in recipe.languages},

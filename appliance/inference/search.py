@@ -50,13 +50,14 @@ class Sentence:
 
     `source` are ids with tag and end; `limit` the most tokens of its translation; `repeats` how often a group of
     tokens may stand in a row (0: as often as the model likes); `first` a token that it is made to begin with, which is
-    not part of what is found.
+    not part of what is found; `allowed` are the ids that can be written, in order (None: all).
     """
 
     source: Sequence[int]
     limit: int
     repeats: int = 0
     first: int | None = None
+    allowed: Ints | None = None
     ended: list[Hypothesis] = field(default_factory=list)
 
     def ranked(self) -> list[Hypothesis]:
@@ -87,7 +88,7 @@ class Search:
 
     def add(self, sentences: Sequence[Sentence]) -> None:
         """Take in `sentences`: the next step is their first."""
-        self._places.add([sentence.source for sentence in sentences])
+        self._places.add([each.source for each in sentences], [each.allowed for each in sentences])
         count, beam = len(sentences), self._beam
         longest = max([self._written.shape[2], *(sentence.limit + 1 for sentence in sentences)])
         scores = np.full((count, beam), -np.inf)

@@ -1,8 +1,11 @@
-"""The two graphs of a translation pack, and the places in which sentences at different stages are decoded together.
+"""The graphs of a translation pack, and the places in which sentences at different stages are decoded together.
 
 The encoder gives, for each layer of the decoder, the keys and values of the source; the decoder makes one step for all
 hypotheses of all sentences and gives the likeliest next tokens of each (`models/convert/seq2seq_graph.py` has the
 inputs and outputs). The caches are NumPy arrays of ours that the graphs read and write where they lie.
+
+A sentence may come with a list of the tokens that can be written in its translation. If all do, the decoder is given
+the part of the output layer that they need together, and each is kept to its own list, so that company changes nothing.
 """
 
 from __future__ import annotations
@@ -23,19 +26,28 @@ Floats = npt.NDArray[np.float32]
 Masks = npt.NDArray[np.int32]
 
 INPUTS = {"tokens", "positions", "places", "seen", "source_mask", "banned", "candidates"}
+FROM_HEAD = {"listed.weight", "listed.scales"}  # what the decoder is given as the head makes it
 NEVER = np.float32(-3.0e38)  # added to an attention score of what a hypothesis must not see
 MOST_ROOM = 64  # sentences that room is made for before they come
 FIRST_STEPS = 16  # steps that the cache has room for at first; it doubles when they are over
 
 
 class Seq2Seq:
-    """The two graphs of a pack. Stateless between calls, so threads may share one.
+    """The graphs of a pack. Stateless between calls, so threads may share one.
 
     `banned` are the ids that are never written.
     """
 
-    def __init__(self, encoder: Path, decoder: Path, pack: str, threads: int, banned: Sequence[int] = ()) -> None:
-        """Open the graphs.
+    def __init__(
+        self,
+        encoder: Path,
+        decoder: Path,
+        pack: str,
+        threads: int,
+        banned: Sequence[int] = (),
+        head: Path | None = None,
+    ) -> None:
+        """Open the graphs; without the `head` no sentence can have a list of its tokens.
 
         Raises:
             EngineError: a file is not a graph of this form.
@@ -54,6 +66,15 @@ class Seq2Seq:
         self.banned = np.zeros(self.vocabulary, np.float32)
         self.banned[list(banned)] = -np.inf
         self.allowed = self.vocabulary - len(set(banned))
+        self.every = np.arange(self.vocabulary)
+        self.nothing_listed = _nothing_listed(inputs)
+        # One thread: those of a pool would stay awake after a run, and take the cores from the decoder's.
+        self._head = open_session(head, pack, 1) if head else None
+        if self._head is not None:
+            made = {each.name: (each.type, each.shape) for each in self._head.get_outputs() if each.name != "bias"}
+            wanted = {name: (inputs[name].type, inputs[name].shape) for name in FROM_HEAD & set(inputs)}
+            if made != wanted or not wanted:
+                raise EngineError(pack=pack, reason="its head is not of its decoder")
 
     def encode(self, sources: Sequence[Sequence[int]]) -> list[Floats]:
         """The keys and values of `sources` (lists of ids): arrays (sentences, heads, longest, head size).
@@ -67,6 +88,35 @@ class Seq2Seq:
             mask[row, : len(source)] = 1
         made: list[Floats] = self._encoder.run(self.sources, {"input_ids": ids, "source_mask": mask})
         return made
+
+    def listed(self, lists: Sequence[Ints], least: int) -> dict[str, npt.NDArray[Any]]:
+        """The decoder's inputs for sentences that are kept to `lists` of ids, all together `least` tokens or more."""
+        if self._head is None:
+            raise ValueError("sentences have lists, and the graphs were opened without their head")
+        wanted = np.zeros(self.vocabulary, np.bool_)
+        wanted[:least] = True  # whatever they are: who does not list them cannot write them
+        for each in lists:
+            wanted[each] = True
+        ids = np.flatnonzero(wanted)
+        names = [each.name for each in self._head.get_outputs()]
+        made = dict(zip(names, self._head.run(names, {"ids": ids}), strict=True))
+        bias = made.pop("bias") + self.banned[ids]
+        biases = np.full((len(lists), 1, len(ids)), -np.inf, np.float32)
+        for row, each in zip(biases[:, 0], lists, strict=True):
+            places = np.searchsorted(ids, each)
+            row[places] = bias[places]
+        return {**made, "only_listed": np.array([True]), "listed.ids": ids, "listed.bias": biases}
+
+
+def _nothing_listed(inputs: dict[str, Any]) -> dict[str, npt.NDArray[Any]]:
+    """What the decoder is given where a sentence has no list; nothing if it is of the form without."""
+    types = {"tensor(int8)": np.int8, "tensor(float)": np.float32, "tensor(int64)": np.int64}
+    found: dict[str, npt.NDArray[Any]] = {
+        name: np.zeros([size if isinstance(size, int) else 1 for size in each.shape], types[each.type])
+        for name, each in inputs.items()
+        if name.startswith("listed.")
+    }
+    return found | {"only_listed": np.array([False])} if found else {}
 
 
 class Places:
@@ -86,9 +136,14 @@ class Places:
         self._lengths, self.positions = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self._binding: ort.IOBinding | None = None
         self._wanted = np.array([candidates], np.int64)
+        self._lists: list[Ints | None] = []
+        self._listed = graphs.nothing_listed
 
-    def add(self, sources: Sequence[Sequence[int]]) -> None:
-        """Put `sources` (lists of ids) behind the sentences that are there."""
+    def add(self, sources: Sequence[Sequence[int]], lists: Sequence[Ints | None] = ()) -> None:
+        """Put `sources` (lists of ids) behind the sentences that are there.
+
+        `lists` are of the ids that can be written for each, in order; None, or no list: all.
+        """
         made = self._graphs.encode(sources)
         lengths = np.array([len(source) for source in sources])
         held = int(self._lengths[: self.count].max()) if self.count else 0
@@ -100,6 +155,8 @@ class Places:
         self._mask[new] = np.arange(self._mask.shape[1]) < lengths[:, None]
         self._seen[new] = NEVER
         self.count += len(sources)
+        self._lists += lists or [None] * len(sources)
+        self._list()
         self._binding = None
 
     def take_out(self, place: int) -> None:
@@ -113,6 +170,10 @@ class Places:
                 past[place, :, :used] = past[last, :, :used]
             for each in (self._lengths, self.positions, self._seen, self._mask):
                 each[place] = each[last]
+            self._lists[place] = self._lists[last]
+            if self._listed is not self._graphs.nothing_listed:
+                self._listed["listed.bias"][place] = self._listed["listed.bias"][last]
+        self._lists.pop()
         self.count = last
         self._binding = None
 
@@ -140,6 +201,14 @@ class Places:
         own = self.positions[:count, None] * self.beam + np.arange(self.beam)
         self._seen[rows, np.arange(self.beam), own] = 0
 
+    def _list(self) -> None:
+        """Have the output layer ready for what the sentences may write together; it stays so while some leave."""
+        if any(each is not None for each in self._lists):
+            lists = [self._graphs.every if each is None else each for each in self._lists]
+            self._listed = self._graphs.listed(lists, self._candidates)
+        else:
+            self._listed = self._graphs.nothing_listed
+
     def _bind(self) -> None:
         count, graphs = self.count, self._graphs
         binding = graphs.decoder.io_binding()
@@ -156,6 +225,7 @@ class Places:
             "banned": graphs.banned,
             "candidates": self._wanted,
         }
+        given |= {name: array[:count] if name == "listed.bias" else array for name, array in self._listed.items()}
         given |= {name: array[:count] for name, array in zip(graphs.sources, self._sources, strict=True)}
         given |= {name: array[:count] for name, array in zip(graphs.pasts, self._pasts, strict=True)}
         for name, array in given.items():

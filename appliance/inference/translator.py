@@ -10,7 +10,8 @@ from appliance.errors import EngineError, UnknownLanguagePairError
 from appliance.inference.batcher import Batcher
 from appliance.inference.pieces import open_pieces
 from appliance.inference.search import LEAST_REPEATS, Sentence, Vocabulary, repeats_of
-from appliance.inference.seq2seq import Seq2Seq
+from appliance.inference.seq2seq import Ints, Seq2Seq
+from appliance.inference.shortlist import Shortlist, open_shortlists
 from appliance.limits import LIMITS, Limits
 from appliance.packs.manifest import Way
 from appliance.packs.store import InstalledPack
@@ -18,10 +19,18 @@ from appliance.packs.store import InstalledPack
 
 @dataclass(frozen=True)
 class Steering:
-    """How a direction is told to the model: the ids before a source and at the beginning of a target, if there are."""
+    """How a direction is told to the model: the ids before a source and at the beginning of a target, if there are.
+
+    `shortlist` has the ids that a translation may be made of; None: all.
+    """
 
     tag: tuple[int, ...]
     first: int | None
+    shortlist: Shortlist | None
+
+    def allowed(self, source: Sequence[int]) -> Ints | None:
+        """The ids that a translation of `source` (ids) may be made of, in order; None: all."""
+        return None if self.shortlist is None else self.shortlist.of(source)
 
 
 @dataclass(frozen=True)
@@ -49,11 +58,14 @@ def ignore(_number: int, _sentence: Translated) -> None:
 class Translator:
     """Translates sentences in the directions of one pack; safe to share between threads."""
 
-    def __init__(self, pack: InstalledPack, threads: int, limits: Limits = LIMITS) -> None:
-        """Open `pack`.
+    def __init__(
+        self, pack: InstalledPack, threads: int, limits: Limits = LIMITS, *, use_shortlist: bool = True
+    ) -> None:
+        """Open `pack`. Without `use_shortlist` every sentence has the whole vocabulary, as in a pack that has no list.
 
         Raises:
-            EngineError: a graph, a SentencePiece model or the vocabulary cannot be used, or they do not fit together.
+            EngineError: a graph, a SentencePiece model, the vocabulary or the shortlist cannot be used, or they do not
+                fit together.
         """
         settings = pack.manifest.translation
         if settings is None:
@@ -61,12 +73,22 @@ class Translator:
         self.pack = pack
         self._limits = limits
         self._pieces = open_pieces(pack, settings)
-        self._ways = {(way.source, way.target): self._steering(way) for way in settings.directions}
         end = self._pieces.end
         start = self._id_of(settings.start) if settings.start else self._pieces.padding
         self._vocabulary = Vocabulary(start=start, end=end)
         files = (pack.path / settings.encoder, pack.path / settings.decoder)
-        self._graphs = Seq2Seq(*files, pack.name, threads, sorted(self._pieces.never_written - {end}))
+        listed = use_shortlist and bool(settings.shortlist)
+        head = pack.path / settings.head if listed else None
+        self._graphs = Seq2Seq(*files, pack.name, threads, sorted(self._pieces.never_written - {end}), head)
+        lists: dict[tuple[str, str], Shortlist] = {}
+        if listed:
+            known = [(way.source, way.target) for way in settings.directions]
+            path = pack.path / settings.shortlist
+            lists = open_shortlists(path, known, self._graphs.vocabulary, pack.name, limits)
+        self._ways = {
+            (way.source, way.target): self._steering(way, lists.get((way.source, way.target)))
+            for way in settings.directions
+        }
         self._batcher = Batcher(self._graphs, self._vocabulary, limits)
         places = settings.positions or max(limits.source_pieces, limits.target_pieces + 2)
         self._source_pieces = min(limits.source_pieces, places)
@@ -122,16 +144,31 @@ class Translator:
         return results
 
     def decode_ids(
-        self, sources: Sequence[Sequence[int]], limit: int, beam: int = 1, first: str = ""
+        self,
+        sources: Sequence[Sequence[int]],
+        limit: int,
+        beam: int = 1,
+        first: str = "",
+        way: tuple[str, str] | None = None,
     ) -> list[list[int]]:
         """Target ids for source ids (tag and end included), at most `limit` each, unguarded: what tests compare.
 
-        The piece `first`, with which the targets are made to begin, is not among them.
+        The piece `first`, with which the targets are made to begin, is not among them. With a `way`, (source, target),
+        the shortlist of that direction is used where the pack has one.
         """
         begin = self._id_of(first) if first else None
-        asked = [Sentence(list(ids), limit, first=begin) for ids in sources]
+        lists = [self._way(*way).allowed(ids) if way else None for ids in sources]
+        asked = [
+            Sentence(list(ids), limit, first=begin, allowed=allowed)
+            for ids, allowed in zip(sources, lists, strict=True)
+        ]
         self._batcher.run(asked, min(beam, self._limits.beam), lambda _sentence: None)
         return [sentence.ranked()[0].tokens for sentence in asked]
+
+    def allowed(self, sentence: str, source: str, target: str) -> Ints | None:
+        """The ids that a translation of `sentence` may be made of, by the pack's shortlist; None: all."""
+        way = self._way(source, target)
+        return way.allowed(self._shorten(self._encode(sentence, way)))
 
     def encode(self, sentence: str, source: str, target: str) -> list[int]:
         """The ids the model is given for `sentence`: tag if there is one, pieces, end."""
@@ -140,7 +177,7 @@ class Translator:
     def _sentence(self, encoded: list[int], way: Steering) -> Sentence:
         source = self._shorten(encoded)
         repeats = max(LEAST_REPEATS, repeats_of(source))
-        return Sentence(source, self._target_limit(len(source)), repeats, way.first)
+        return Sentence(source, self._target_limit(len(source)), repeats, way.first, way.allowed(source))
 
     def _target_limit(self, pieces: int) -> int:
         return min(self._target_pieces, int(pieces * self._limits.target_growth) + self._limits.target_slack)
@@ -159,8 +196,9 @@ class Translator:
         most = self._source_pieces
         return ids if len(ids) <= most else [*ids[: most - 1], ids[-1]]
 
-    def _steering(self, way: Way) -> Steering:
-        return Steering((self._id_of(way.tag),) if way.tag else (), self._id_of(way.first) if way.first else None)
+    def _steering(self, way: Way, shortlist: Shortlist | None) -> Steering:
+        tag = (self._id_of(way.tag),) if way.tag else ()
+        return Steering(tag, self._id_of(way.first) if way.first else None, shortlist)
 
     def _id_of(self, piece: str) -> int:
         found = self._pieces.id_of(piece)

@@ -70,7 +70,8 @@ class TranslationSettings:
 
     `vocabulary` is a JSON file, piece → id, of a model whose ids are not SentencePiece's own; `target_tokenizer` a
     second SentencePiece model that only writes. `start` is the piece a decoder begins with (the padding if empty),
-    `positions` the most tokens of a sentence that the model has places for (0: not said).
+    `positions` the most tokens of a sentence that the model has places for (0: not said). `shortlist` is a file of the
+    pieces that a translation can have by those of its source, `head` the graph that makes use of it; there may be none.
     """
 
     encoder: str
@@ -82,6 +83,8 @@ class TranslationSettings:
     vocabulary: str = ""
     start: str = ""
     positions: int = 0
+    head: str = ""
+    shortlist: str = ""
 
 
 @dataclass(frozen=True)
@@ -269,14 +272,18 @@ def _translation(fields: _Fields, names: set[str]) -> TranslationSettings:
         vocabulary=fields.path("vocabulary") if fields.has("vocabulary") else "",
         start=fields.text("start", default=""),
         positions=fields.number("positions", LONGEST_MODEL) if fields.has("positions") else 0,
+        head=fields.path("head") if fields.has("head") else "",
+        shortlist=fields.path("shortlist") if fields.has("shortlist") else "",
     )
     used = {settings.encoder, settings.decoder, settings.tokenizer, *settings.words.values()}
-    used |= {settings.target_tokenizer, settings.vocabulary} - {""}
+    used |= {settings.target_tokenizer, settings.vocabulary, settings.head, settings.shortlist} - {""}
     unlisted = used - names
     if unlisted:
         raise fields.wrong(f"it uses {', '.join(sorted(unlisted))}, which it does not list under files")
     if settings.target_tokenizer and not settings.vocabulary:
         raise fields.wrong("it has a target_tokenizer but no vocabulary, so its ids mean nothing")
+    if settings.shortlist and not settings.head:
+        raise fields.wrong("it has a shortlist but no head, which makes use of it")
     if not settings.directions:
         raise fields.wrong("it has no direction of translation")
     return settings

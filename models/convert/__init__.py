@@ -10,7 +10,8 @@ from appliance.packs.manifest import Way
 
 @dataclass(frozen=True)
 class ConvertOptions:
-    """`bits` of a weight: 32 (as trained), 8 or 4. `directions` are for translation only.
+    """`bits` of a weight: 32 (as trained), 8 or 4. `directions` are for translation only, and so is `lists`: whether
+    the graphs can make use of a shortlist (which needs training text: public models have none).
 
     `context` is for text generation only: the most tokens of a prompt and its answer, less if the model has less. So is
     `prompts`: whether a pack of 4 bits gets a second graph, of 8 bits, that reads prompts several times as fast.
@@ -20,6 +21,7 @@ class ConvertOptions:
     bits: int = 8
     languages: tuple[str, ...] = ()
     directions: tuple[Way, ...] = ()
+    lists: bool = False
     context: int = 2048
     prompts: bool = True
     query: str = ""

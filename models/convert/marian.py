@@ -51,6 +51,7 @@ def convert(checkpoint: Path, folder: Path, options: ConvertOptions, say: Say) -
     settings: dict[str, Any] = {
         "encoder": "encoder.onnx",
         "decoder": "decoder.onnx",
+        **({"head": "head.onnx"} if options.lists else {}),
         "tokenizer": "source.spm" if opus else "spm.model",
         **({"target_tokenizer": "target.spm"} if opus else {}),
         "vocabulary": "vocab.json",
@@ -125,7 +126,7 @@ def _write_graphs(checkpoint: Path, folder: Path, ids: dict[str, int], options: 
         spm = spm if spm[0].exists() else [folder / "spm.model"] * 2
         ranges = ranges_of(model, _sample(model, *spm, ids, options.directions))
     say("  writing the graphs …")
-    write_graphs(model, folder, ranges)
+    write_graphs(model, folder, ranges, lists=options.lists)
 
 
 def _sample(

@@ -25,10 +25,13 @@ def open_model(checkpoint: Path) -> Any:
     ).eval()
 
 
-def write_graphs(model: Any, folder: Path, ranges: dict[str, Range] | None) -> None:
-    """Write `encoder.onnx`, `decoder.onnx` and, with `ranges`, which make int8 graphs, `embedding.bin`."""
+def write_graphs(model: Any, folder: Path, ranges: dict[str, Range] | None, *, lists: bool = False) -> None:
+    """Write `encoder.onnx`, `decoder.onnx` and, with `ranges`, which make int8 graphs, `embedding.bin`.
+
+    With `lists` also `head.onnx`, for packs with a shortlist.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    build(shape_of(model.config.to_dict()), _weights(model), folder, ranges)
+    build(shape_of(model.config.to_dict()), _weights(model), folder, ranges, lists=lists)
 
 
 def ranges_of(model: Any, pairs: Iterable[tuple[Sequence[int], Sequence[int]]]) -> dict[str, Range]:

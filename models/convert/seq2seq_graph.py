@@ -1,6 +1,7 @@
 """The graphs of an encoder–decoder model (Marian, M2M100), built from its weights operator by operator.
 
-The encoder gives what the decoder attends to, ready to use; the decoder makes one step of a beam search.
+The encoder gives what the decoder attends to, ready to use; the decoder makes one step of a beam search; the head
+gives the part of the output layer that a step needs if only some pieces are to be written.
 
 Encoder. Inputs: `input_ids` (sentences, length), `source_mask` (sentences, length), 1 where a token is. Outputs for
 each layer N of the decoder: `source.N.key`, `source.N.value` (sentences, heads, length, head size).
@@ -9,9 +10,13 @@ Decoder. Inputs: `tokens` (sentences, beam), the last of each hypothesis; `posit
 before; `places` (sentences,), where in the cache this step's keys and values go; `seen` (sentences, 1, beam, capacity),
 0 where a hypothesis sees what lies in the cache and a large negative number where not; `source_mask` and
 `source.N.*` as above; `past.N.key`, `past.N.value` (sentences, heads, capacity, head size); `banned` (vocabulary,),
-0 or -inf; `candidates` (1,). Outputs: `scores` and `ids` (sentences, beam, candidates), the likeliest next tokens of
-each hypothesis and their log-probabilities, best first; `present.N.*`, which are the past with this step in it and
-may be its memory.
+0 or -inf; `candidates` (1,). With a head also `only_listed` (1,), a bool, and what it asks for: `listed.ids` (listed,),
+the pieces to choose from, what the head gives for them, and `listed.bias` (sentences, 1, listed), its bias or -inf.
+Outputs: `scores` and `ids` (sentences, beam, candidates), the likeliest next tokens of each hypothesis and their
+log-probabilities, best first; `present.N.*`, which are the past with this step in it and may be its memory.
+
+Head. Input: `ids` (listed,). Outputs: `listed.weight` (width, listed), in int8 `listed.scales` (listed,), `bias`
+(listed,).
 
 The hypotheses of a sentence lie side by side in one cache: each step adds the keys and values of all of them, and
 `seen` tells a hypothesis which ones are its own ancestors. So nothing is ever moved when hypotheses fork and die, and
@@ -24,7 +29,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +37,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from models.embedding_table import FILE, SCALES, STEPS, TABLE, quantized_rows
 
@@ -43,6 +48,7 @@ MICROSOFT = "com.microsoft"
 OPSET = 24  # TensorScatter
 NEVER = -3.0e38  # added to a score, in attention, of what must not be seen
 LOOKED_UP = "embedding.lookup_scales"
+TURNED = "embedding.turned"
 
 
 @dataclass(frozen=True)
@@ -76,16 +82,25 @@ class Shape:
 
 
 def build(
-    shape: Shape, weights: Weights, folder: Path, ranges: Mapping[str, Range] | None = None, steps: int = STEPS
+    shape: Shape,
+    weights: Weights,
+    folder: Path,
+    ranges: Mapping[str, Range] | None = None,
+    steps: int = STEPS,
+    *,
+    lists: bool = False,
 ) -> None:
     """Write `encoder.onnx`, `decoder.onnx` and, in int8, their `embedding.bin` to `folder`.
 
     `ranges` of what goes into each product, by the name of its weights, makes an int8 graph; without them it is fp32.
+    With `lists` there is a `head.onnx` too, and the decoder takes what only graphs with a head have.
     """
     table = _Table(weights["model.shared.weight"], shape.scale, None if ranges is None else steps)
     if ranges is not None:
         (folder / FILE).write_bytes(table.rows.tobytes())
-    parts = {"encoder": _Encoder, "decoder": _Decoder}
+    parts: dict[str, type[_Builder]] = {"encoder": _Encoder, "decoder": _Decoder}
+    if lists:
+        parts |= {"decoder": _ListingDecoder, "head": _Head}
     for name, kind in parts.items():
         model = kind(shape, weights, table, ranges, steps).model()
         partial = folder / f"{name}.partial"
@@ -102,15 +117,15 @@ class _Table:
         if steps is not None:
             self.rows, self.scales = quantized_rows(weight, steps)
 
-    def tensors(self) -> list[TensorProto]:
-        """Initializers that both graphs have."""
+    def tensor(self) -> TensorProto:
+        """The initializer that all graphs have."""
         if not self.is_int8:
-            return [numpy_helper.from_array(self.weight, TABLE)]
+            return numpy_helper.from_array(self.weight, TABLE)
         table = TensorProto(name=TABLE, data_type=TensorProto.INT8, dims=self.rows.shape)
         table.data_location = TensorProto.EXTERNAL
         for key, value in (("location", FILE), ("offset", "0"), ("length", str(self.rows.nbytes))):
             table.external_data.add(key=key, value=value)
-        return [table, numpy_helper.from_array(self.scales * np.float32(self.scale), LOOKED_UP)]
+        return table
 
 
 class _Builder(ABC):
@@ -121,7 +136,7 @@ class _Builder(ABC):
     ) -> None:
         self._shape, self._weights, self._table, self._ranges, self._steps = shape, weights, table, ranges, steps
         self._nodes: list[NodeProto] = []
-        self._tensors: list[TensorProto] = table.tensors()
+        self._tensors: list[TensorProto] = [table.tensor()]
         self._quantized: dict[tuple[str, str], str] = {}
 
     def model(self) -> ModelProto:
@@ -143,6 +158,7 @@ class _Builder(ABC):
             self._constant("embedded.scale", np.float32(self._shape.scale))
             return self._node("Mul", [rows, "embedded.scale"], "embedded")
         rows = self._node("Gather", [TABLE, ids], "embedded.rows", axis=0)
+        self._add(LOOKED_UP, self._table.scales * np.float32(self._table.scale))
         values = self._node("Cast", [rows], "embedded.values", to=TensorProto.FLOAT)
         scales = self._node("Gather", [LOOKED_UP, ids], "embedded.scales", axis=0)
         self._constant("embedded.last", np.array([-1], np.int64))
@@ -205,10 +221,14 @@ class _Builder(ABC):
         self._add(f"{label}.weight", np.ascontiguousarray(rows.T))
         self._add(f"{label}.scales", scales)
         parts = (f"{label}.weight", f"{label}.scales", f"{label}.bias")
-        return self._integer_product(source, self._ranges[names[0]], *parts, output)
+        return self._integer_product(self._bytes(source, self._ranges[names[0]], output), *parts, output)
 
-    def _integer_product(self, source: str, found: Range, weight: str, scales: str, bias: str, output: str) -> str:
-        """The source in 8 bits over the range that was found, whatever else is in the batch."""
+    def _integer_product(self, given: str, weight: str, scales: str, bias: str, output: str) -> str:
+        inputs = [given, weight, f"{given}.scale", scales, f"{given}.zero", "", *([bias] if bias else [])]
+        return self._node("MatMulIntegerToFloat", inputs, output, MICROSOFT)
+
+    def _bytes(self, source: str, found: Range, output: str) -> str:
+        """The source in 8 bits over the range that was found, whatever else is in the batch, for product `output`."""
         low, high = min(found.low, 0.0), max(found.high, 0.0)
         scale = max((high - low) / 255, 1e-9)
         zero = round(-low / scale)
@@ -219,9 +239,7 @@ class _Builder(ABC):
             self._constant(f"{name}.zero", np.uint8(zero))
             self._node("QuantizeLinear", [source, f"{name}.scale", f"{name}.zero"], name)
             self._quantized[key] = name
-        given = self._quantized[key]
-        inputs = [given, weight, f"{given}.scale", scales, f"{given}.zero", "", bias]
-        return self._node("MatMulIntegerToFloat", inputs, output, MICROSOFT)
+        return self._quantized[key]
 
     # The pieces of a graph
 
@@ -307,7 +325,7 @@ class _Decoder(_Builder):
         normed = self._norm(hidden, first) if shape.normed_first else hidden
         for layer in range(shape.decoder_layers):
             normed, hidden = self._layer(layer, normed, hidden)
-        self._best(self._logits(normed))
+        self._choose(normed)
         return self._inputs(), self._outputs()
 
     def _layer(self, layer: int, normed: str, hidden: str) -> tuple[str, str]:
@@ -351,21 +369,33 @@ class _Decoder(_Builder):
         attended = self._attention(attention, query, *keys, mask="source_mask")
         return self._product(attended, f"{attention}.out_proj")
 
-    def _logits(self, normed: str) -> str:
-        self._add("final_bias", self._weights["final_logits_bias"].reshape(-1))
-        bias = self._node("Add", ["final_bias", "banned"], "logits.bias")
-        turned = self._node("Transpose", [TABLE], "embedding.turned", perm=[1, 0])
-        if self._ranges is None:
-            product = self._node("MatMul", [normed, turned], "logits.unbiased")
-            return self._node("Add", [product, bias], "logits")
-        self._add(SCALES, self._table.scales)
-        return self._integer_product(normed, self._ranges["lm_head"], turned, SCALES, bias, "logits")
+    def _choose(self, normed: str) -> None:
+        """The likeliest tokens."""
+        self._of_all(self._prepared(normed), "scores", "ids")
 
-    def _best(self, logits: str) -> None:
+    def _prepared(self, normed: str) -> str:
+        """What the output layer multiplies; its tensors are made with it."""
+        self._add("final_bias", self._weights["final_logits_bias"].reshape(-1))
+        self._node("Transpose", [TABLE], TURNED, perm=[1, 0])
+        if self._ranges is None:
+            return normed
+        self._add(SCALES, self._table.scales)
+        return self._bytes(normed, self._ranges["lm_head"], "logits")
+
+    def _of_all(self, given: str, scores: str, ids: str) -> None:
+        bias = self._node("Add", ["final_bias", "banned"], "logits.bias")
+        if self._ranges is None:
+            product = self._node("MatMul", [given, TURNED], "logits.unbiased")
+            self._best(self._node("Add", [product, bias], "logits"), scores, ids)
+        else:
+            self._best(self._integer_product(given, TURNED, SCALES, bias, "logits"), scores, ids)
+
+    def _best(self, logits: str, scores: str, ids: str) -> None:
+        """The best `candidates`, as outputs `scores` and `ids`."""
         # ReduceLogSumExp takes five times as long: its kernel is not vectorised.
-        scores = self._node("LogSoftmax", [logits], "scores.all", axis=-1)
+        every = self._node("LogSoftmax", [logits], f"{scores}.all", axis=-1)
         self._nodes.append(
-            helper.make_node("TopK", [scores, "candidates"], ["scores", "ids"], name="scores:TopK", axis=-1)
+            helper.make_node("TopK", [every, "candidates"], [scores, ids], name=f"{scores}:TopK", axis=-1)
         )
 
     def _inputs(self) -> list[ValueInfoProto]:
@@ -392,6 +422,65 @@ class _Decoder(_Builder):
             for layer in range(self._shape.decoder_layers)
             for part in ("key", "value")
         ]
+
+
+class _ListingDecoder(_Decoder):
+    """A decoder that can be held to lists of tokens."""
+
+    def _choose(self, normed: str) -> None:
+        given = self._prepared(normed)
+        branches = {
+            "then_branch": self._branch("listed", self._of_listed, given),
+            "else_branch": self._branch("whole", self._of_all, given),
+        }
+        self._nodes.append(helper.make_node("If", ["only_listed"], ["scores", "ids"], name="ids:If", **branches))
+
+    def _branch(self, name: str, choose: Callable[[str, str, str], None], given: str) -> GraphProto:
+        """The graph of the nodes that `choose` makes; all tensors, and what they are made from, are outside."""
+        outside, self._nodes = self._nodes, []
+        scores, ids, dims = f"{name}.scores", f"{name}.best", ["sentences", "beam", "found"]
+        choose(given, scores, ids)
+        inside = helper.make_graph(self._nodes, name, [], [_float(scores, dims), _ints(ids, dims)])
+        self._nodes = outside
+        return inside
+
+    def _of_listed(self, given: str, scores: str, ids: str) -> None:
+        if self._ranges is None:
+            product = self._node("MatMul", [given, "listed.weight"], "listed.unbiased")
+        else:
+            product = self._integer_product(given, "listed.weight", "listed.scales", "", "listed.unbiased")
+        self._best(self._node("Add", [product, "listed.bias"], "listed.logits"), scores, "listed.rows")
+        self._node("Gather", ["listed.ids", "listed.rows"], ids, axis=0)
+
+    def _inputs(self) -> list[ValueInfoProto]:
+        return [
+            *super()._inputs(),
+            helper.make_tensor_value_info("only_listed", TensorProto.BOOL, [1]),
+            _ints("listed.ids", ["listed"]),
+            *_listed(self._shape.width, self._ranges is not None),
+            _float("listed.bias", ["rows", 1, "listed"]),
+        ]
+
+
+class _Head(_Builder):
+    def _make(self) -> tuple[list[ValueInfoProto], list[ValueInfoProto]]:
+        rows = self._node("Gather", [TABLE, "ids"], "rows", axis=0)
+        self._node("Transpose", [rows], "listed.weight", perm=[1, 0])
+        if self._ranges is not None:
+            self._add(SCALES, self._table.scales)
+            self._node("Gather", [SCALES, "ids"], "listed.scales", axis=0)
+        self._add("final_bias", self._weights["final_logits_bias"].reshape(-1))
+        self._node("Gather", ["final_bias", "ids"], "bias", axis=0)
+        outputs = [*_listed(self._shape.width, self._ranges is not None), _float("bias", ["listed"])]
+        return [_ints("ids", ["listed"])], outputs
+
+
+def _listed(width: int, is_int8: bool) -> list[ValueInfoProto]:
+    """What the head gives the decoder as it is."""
+    if not is_int8:
+        return [_float("listed.weight", [width, "listed"])]
+    weight = helper.make_tensor_value_info("listed.weight", TensorProto.INT8, [width, "listed"])
+    return [weight, _float("listed.scales", ["listed"])]
 
 
 def _float(name: str, dims: Sequence[int | str]) -> ValueInfoProto:

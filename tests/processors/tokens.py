@@ -33,7 +33,8 @@ def main() -> None:
         for source, target in sorted(translator.directions):
             ids = [translator.encode(sentence, source, target) for sentence in SENTENCES[source]]
             for beam in (1, 4):
-                found[f"{folder.parent.name} {source}-{target} beam {beam}"] = translator.decode_ids(ids, LIMIT, beam)
+                name = f"{folder.parent.name} {source}-{target} beam {beam}"
+                found[name] = translator.decode_ids(ids, LIMIT, beam, way=(source, target))
     said = {"machine": platform.machine(), "onnxruntime": onnxruntime.__version__, "tokens": found}
     json.dump(said, sys.stdout)
 

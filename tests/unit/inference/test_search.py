@@ -25,7 +25,7 @@ class Table:
         self.positions: Ints = np.zeros(0, np.int64)
         self.sizes: list[int] = []
 
-    def add(self, sources: Sequence[Sequence[int]]) -> None:
+    def add(self, sources: Sequence[Sequence[int]], _lists: Sequence[Ints | None]) -> None:
         self.written += [[()] * self.beam for _ in sources]
         self.positions = np.concatenate([self.positions, np.zeros(len(sources), np.int64)])
 

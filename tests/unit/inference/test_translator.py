@@ -126,7 +126,9 @@ def test_the_guard_changes_nothing_in_ordinary_sentences(starter: InstalledPack,
     sentences = re.findall(r"[^.!]+[.!]", english if way[0] == "en" else spanish)
     sources = [translator.encode(sentence.strip(), *way) for sentence in sentences]
     limits = [translator._target_limit(len(source)) for source in sources]
-    unguarded = [translator.decode_ids([source], limit, 4)[0] for source, limit in zip(sources, limits, strict=True)]
+    unguarded = [
+        translator.decode_ids([source], limit, 4, way=way)[0] for source, limit in zip(sources, limits, strict=True)
+    ]
     guarded = translator.translate([sentence.strip() for sentence in sentences], *way, beam=4)
     assert [each.text for each in guarded] == [translator._pieces.decode(tokens) for tokens in unguarded]
     assert not any(each.held for each in guarded)
