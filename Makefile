@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 FACTORY := .venv-factory
 RIVALS := .venv-rivals
+FUZZ := .venv-fuzz
 .DEFAULT_GOAL := help
 
-.PHONY: help setup setup-dev serve test test-factory test-slow test-processors lint bench bench-translation bench-generation bench-village soak bench-memory bench-models rivals factory evaluate messages picture lock clean
+.PHONY: help setup setup-dev serve test test-factory test-slow test-processors fuzz mutants crash-points crash-points-slow lint sign bench bench-translation bench-generation bench-village soak bench-memory bench-install bench-models rivals factory evaluate messages picture lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,10 +27,24 @@ $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@touch $@
 
 serve: setup ## Serve Baraza on http://localhost:8080
-	$(VENV)/bin/baraza serve
+	BARAZA_DEVELOPMENT_ROOT=$${BARAZA_DEVELOPMENT_ROOT-models/development/1.root.json} $(VENV)/bin/baraza serve
 
 test: setup-dev ## Run the tests (those that need a browser or the factory's libraries are skipped where they are missing)
 	$(VENV)/bin/python -m pytest
+
+fuzz: setup-dev ## Ten minutes of made-up packs (FOR=600 seconds); skipped where atheris has no wheel
+	@test -x $(FUZZ)/bin/pip || $(PYTHON) -m venv $(FUZZ)
+	@mkdir -p build/fuzz
+	@$(FUZZ)/bin/pip install --quiet --only-binary :all: 'atheris>=3.0' || { echo 'There is no atheris for this Python and processor: skipped.'; exit 0; }; \
+	PYTHONPATH=$(CURDIR):$$(echo $(CURDIR)/$(VENV)/lib/python3*/site-packages) $(FUZZ)/bin/python -m tests.fuzz.packs build/fuzz/corpus \
+	-artifact_prefix=build/fuzz/ -max_total_time=$(or $(FOR),600) -max_len=8192 -rss_limit_mb=1024 -timeout=20
+
+crash-points: setup-dev ## Cut the power at more than 1,000 points while people work with a box (needs strace; a minute)
+	$(VENV)/bin/python -m tests.crash
+
+crash-points-slow: setup-dev ## The same at more than 20,000 points, and every flush left out once (a quarter of an hour and more)
+	$(VENV)/bin/python -m tests.crash.mutation
+	$(VENV)/bin/python -m tests.crash --slow
 
 lint: setup-dev ## Format and lint checks, types
 	$(VENV)/bin/ruff format --check .
@@ -55,6 +70,9 @@ soak: setup ## Half an hour of forty phones on the real box (two minutes of it a
 
 bench-memory: setup ## Memory of the packs, after 10,000 requests, and within what a small Pi has
 	$(VENV)/bin/python -m benchmarks.memory
+
+bench-install: setup ## Install a pack of 1 GB, beside cp and sha256sum of the same file (4 GB of disk)
+	$(VENV)/bin/python -m benchmarks.install
 
 bench-models: $(FACTORY)/.installed ## The models that engines are compared on: published shapes, random weights (4 GB of disk)
 	$(FACTORY)/bin/python -m benchmarks.make_models
@@ -90,6 +108,13 @@ test-slow: $(FACTORY)/.installed ## Tests that take minutes: models of full size
 test-processors: setup ## The starter packs on emulated processors: same tokens (needs qemu-user-static; minutes)
 	sh tests/processors/prove.sh
 
+sign: setup ## Sign the starter packs with the development key, after one was built anew
+	$(VENV)/bin/python -m models.sign
+
+mutants: setup-dev ## Take each check of signed packs out, one at a time: a test must go red (minutes)
+	$(VENV)/bin/python -m tests.mutation.run
+	$(VENV)/bin/python -m tests.mutation.archives
+
 messages: setup ## Bring the page's catalogs up to date, to be translated, and compile them (docs/translate-the-page.md)
 	@mkdir -p build
 	$(VENV)/bin/pybabel --quiet extract -F babel.cfg -k lazy_gettext -o build/messages.pot .
@@ -105,4 +130,4 @@ lock: ## Renew the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-emit-index-url --no-header --extra dev --extra factory -c requirements-dev.lock pyproject.toml | grep -vE '^(nvidia|triton|cuda)' > requirements-factory.lock
 
 clean: ## Remove what was built, but no pack and no document
-	rm -rf $(VENV) $(RIVALS) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(RIVALS) $(FUZZ) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -14,20 +15,33 @@ from appliance.advice.service import AdviceService, Answer
 from appliance.config import Config
 from appliance.drafting.kinds import Kind
 from appliance.drafting.service import DraftingService
-from appliance.errors import BarazaError, DocumentsSetAsideError, LanguageNotRecognisedError, PackNotInstalledError
+from appliance.errors import (
+    BarazaError,
+    DocumentsLastCopyError,
+    LanguageNotRecognisedError,
+    PackNotInstalledError,
+    StorageError,
+)
 from appliance.inference import memory, providers, session
-from appliance.inference.engines import Engines, Openers
+from appliance.inference.engines import Engines, Openers, ignore, never
 from appliance.inference.job import Job
+from appliance.inference.keeping import Keeping
+from appliance.inference.kept import Form, Task
 from appliance.inference.queue import Context, JobQueue
+from appliance.inference.selftest import check
 from appliance.inference.threads import open_translator
 from appliance.limits import LIMITS, Limits
+from appliance.packs.copying import Progress
 from appliance.packs.manifest import NAME
+from appliance.packs.meter import Meter
 from appliance.packs.store import InstalledPack, PackStore, verify
+from appliance.packs.trust import CLOCK, TRUST, Trust, development_root
+from appliance.packs.trusted_time import TrustedTime
 from appliance.storage.documents import DOCUMENTS, Document, Documents
 from appliance.storage.lock import FolderLock, lock_folder
 from appliance.translation.languages import LanguageDetector
 from appliance.translation.routes import ways_of
-from appliance.translation.service import TranslationService
+from appliance.translation.service import TranslationService, pack_translation, unpack_translation
 
 T = TypeVar("T")
 
@@ -48,11 +62,21 @@ class Appliance:
         session.use(self.provider)
         budget = memory.budget(config.memory, memory.measure())
         self.engines = Engines(budget, config.threads, limits, Openers(translation=open_translator))
-        self.translation = self._open_translation()
+        self._refreshing = threading.Lock()
+        self._of_packs: list[BarazaError] = []  # those of `problems` that are of packs
+        self._verified: dict[Path, InstalledPack] = {}
+        self._stamp = self.packs.stamp()
+        self._active = self.packs.active()
+        whole = self._whole_packs()
+        self.translation = TranslationService(whole, self.engines, _detector(whole), self.queue, config.beam, limits)
+        self.installs = JobQueue(limits)  # of its own, so that phones are served meanwhile; one at a time
         self.advice = AdviceService(read_articles(config.knowledge, limits, self._note), limits)
         self.drafting = DraftingService(KINDS, limits)
+        self.keeping = Keeping(config.data, limits, self.queue, self._note)
         self._lock: FolderLock | None = None
+        self._stopping = threading.Event()
         self._warming: threading.Thread | None = None
+        self._tending: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to work on jobs, as the only process on the data folder.
@@ -61,27 +85,63 @@ class Appliance:
             StorageError: another process works on it.
         """
         self._lock = lock_folder(self.config.data)
-        # A card that lost its documents must not take translation and advice with it.
-        opened = self._try(lambda: self.documents)
-        if opened and opened.set_aside:
-            self._note(DocumentsSetAsideError(path=str(opened.set_aside)))
+        self.keeping.open(lambda: self.documents, self._forms)
         self.queue.start()
         self._warming = threading.Thread(target=self._warm, name="baraza-warming", daemon=True)
         self._warming.start()
+        self.installs.start()
+        self._tending = threading.Thread(target=self._tend, name="baraza-packs", daemon=True)
+        self._tending.start()
 
     def close(self) -> None:
-        """Stop working; the job in hand is cancelled."""
+        """Stop working; the job in hand is cancelled, and so is an installation."""
+        self._stopping.set()
+        self.installs.close()
+        if self._tending is not None:
+            self._tending.join()
         self.queue.close()
         self.engines.close()
         if self._warming is not None:
             self._warming.join()
         if self._lock is not None:
+            TrustedTime(self.config.data / TRUST / CLOCK).ran()
+            self.keeping.close()
             self._lock.release()
+
+    @cached_property
+    def trust(self) -> Trust:
+        """Whose packs this box takes. Raises RootError: the setting of the development root names no root."""
+        root = development_root(self.config.development_root)
+        return Trust(self.config.data / TRUST, self.limits, development=root)
 
     @cached_property
     def documents(self) -> Documents:
         """Opened when first needed: the commands that need none must not touch the file of a box at work."""
-        return Documents(self.config.data / DOCUMENTS, self.limits)
+        return Documents(self.config.data / DOCUMENTS, self.limits, room=self.keeping.room)
+
+    def restore_documents(self) -> int:
+        """Bring the documents of the last good copy back; how many they are. Raises NoLastCopyError, StorageError."""
+        back = self.documents.restore_last()
+        self.problems = [each for each in self.problems if not isinstance(each, DocumentsLastCopyError)]
+        self.keeping.tell_of(self.documents)
+        return back
+
+    # Requests that were left with the box
+
+    def run_again(self, job_id: str) -> Job:
+        """Put a request that was left with the box, and is over, in the queue anew, in the place of the old one.
+
+        Raises:
+            JobLostError, JobGoneError: there is no such request (any more).
+            QueueError: the box has no room for it now. The old one stays.
+            BarazaError: what was asked for cannot be done any more.
+        """
+        old = self.queue.get(job_id)
+        if not old.held_for or not old.is_over:
+            return old
+        job = self._put(old.owner, self._forms[old.kind].task(old.request), old.held_for)
+        self.queue.forget(old.id)
+        return job
 
     # Translation
 
@@ -97,6 +157,85 @@ class Appliance:
         if found is None:
             raise PackNotInstalledError(pack=name)
         return found
+
+    def submit_install(
+        self, owner: str, source: Path | Callable[[], AbstractContextManager[Path]], expected: str | None = None
+    ) -> Job:
+        """A job of the queue `installs` that ends in the `InstalledPack`, in use; it goes on though nobody looks.
+
+        Its events are `progress` (bytes, with the `seconds` left once they are known), then `opening`: it is tried out.
+
+        Args:
+            owner: who asked for it.
+            source: an archive or a folder, or what gives one for as long as the job is at work on it.
+            expected: the sha256 that its `pack.toml` must have.
+
+        Raises QueueError.
+        """
+        opened = (lambda: nullcontext(source)) if isinstance(source, Path) else source
+
+        def work(context: Context) -> InstalledPack:
+            meter = Meter()
+
+            def show(done: int, total: int) -> None:
+                if meter.note(done, total):
+                    context.progress(done, total, meter.seconds_left(total))
+
+            with opened() as path:
+                return self.install(
+                    path, show, expected=expected, cancelled=context.cancelled, on_trial=context.opening
+                )
+
+        request = {"source": source.name} if isinstance(source, Path) else {}
+        return self.installs.submit(owner, "install", work, cost=1, request=request, hold_for=owner)
+
+    def install(
+        self,
+        source: Path,
+        progress: Progress | None = None,
+        *,
+        expected: str | None = None,
+        cancelled: Callable[[], bool] = never,
+        on_trial: Callable[[], None] = ignore,
+    ) -> InstalledPack:
+        """Install a pack, try it out, and work with it from now on. Raises as `PackStore.install` and its self-test.
+
+        `on_trial` is called when it is copied, before it is tried out.
+        """
+
+        def selftest(pack: InstalledPack) -> None:
+            on_trial()
+            self._selftest(pack, cancelled)
+
+        pack = self.packs.install(source, progress, expected=expected, selftest=selftest, cancelled=cancelled)
+        self._verified[pack.path] = pack
+        self.refresh()
+        return pack
+
+    def rollback(self, name: str) -> InstalledPack:
+        """Work with the version of pack `name` before this one. Raises as `PackStore.rollback`."""
+        pack = self.packs.rollback(name)
+        self.refresh()
+        return pack
+
+    def refresh(self) -> None:
+        """Work with the packs that are in use now. Who is at work finishes with those of before.
+
+        Engines of packs that were replaced are closed once they are idle, those of new ones opened if memory is free,
+        and versions that nobody needs any more are removed.
+        """
+        with self._refreshing:
+            self._stamp, before = self.packs.stamp(), self._active
+            self._active = self.packs.active()
+            self.problems = [problem for problem in self.problems if problem not in self._of_packs]
+            self._of_packs = []
+            whole = self._whole_packs()
+            self.translation.replace(whole, _detector(whole))
+            at_work = {pack.path: pack for pack in (*self.translation.packs_at_work(), *self._active)}
+            self.engines.employ(at_work.values())
+            self.engines.retire(pack for pack in before if pack.path not in at_work)
+            self._warm()
+            self._try(lambda: self.packs.tidy(at_work))
 
     def card(self, pack: InstalledPack) -> str:
         """What `pack` says of itself in Markdown; "" if it has no card that can be read."""
@@ -157,6 +296,10 @@ class Appliance:
         Raises:
             DocumentNotFoundError, UnknownLanguagePairError, QueueError
         """
+        return self._put(owner, self._also_in(document_id, language), hold_for)
+
+    def _also_in(self, document_id: str, language: str) -> Task:
+        """What puts a document in another language, for the queue."""
         document = self.documents.get(document_id)
         way = (document.language, language)
         cost = self.translation.cost(document.text, *way)
@@ -187,26 +330,77 @@ class Appliance:
             return translate(document.text)
 
         request = {"document": document_id, "language": language, "title": document.title}
-        background = self.translation.is_long(document.text)
+        return Task("document", request, work, cost, self.translation.is_long(document.text))
+
+    def _put(self, owner: str, task: Task, hold_for: str) -> Job:
         return self.queue.submit(
-            owner, "document", work, cost=cost, request=request, background=background, hold_for=hold_for
+            owner, task.kind, task.work, task.cost, task.request, background=task.background, hold_for=hold_for
         )
 
     # Putting it together
 
-    def _open_translation(self) -> TranslationService:
+    @cached_property
+    def _forms(self) -> dict[str, Form]:
+        """What is known of each kind of request that can be left with the box."""
+
+        def document(request: dict[str, object]) -> Task:
+            return self._also_in(str(request["document"]), str(request["language"]))
+
+        def nothing(_: object) -> None:
+            """The document has the result, and the page leads there."""
+
+        return {
+            "translation": Form(
+                lambda request: self.translation.task_again(request), pack_translation, unpack_translation
+            ),
+            "document": Form(document, nothing, nothing),
+        }
+
+    def _whole_packs(self) -> list[InstalledPack]:
+        """The translation packs in use, each file compared with its sha256 once; what is broken is told."""
         for problem in self.packs.problems():
-            self._note(problem)
-        packs = [pack for pack in self.packs.active() if pack.manifest.kind == "translation"]
-        whole = [found for pack in packs if (found := self._try(lambda pack=pack: verify(pack.path, self.limits)))]  # type: ignore[misc]
-        languages = {language for pack in whole for way in ways_of(pack) for language in way}
-        detector = LanguageDetector(languages, _words(whole))
-        return TranslationService(whole, self.engines, detector, self.queue, self.config.beam, self.limits)
+            self._note_pack(problem)
+        packs = [pack for pack in self._active if pack.manifest.kind == "translation"]
+        return [pack for pack in packs if self._is_whole(pack)]
+
+    def _is_whole(self, pack: InstalledPack) -> bool:
+        if self._verified.get(pack.path) != pack:
+            try:
+                self._verified[pack.path] = verify(pack.path, self.limits)
+            except BarazaError as error:
+                self._note_pack(error)
+                return False
+        return True
 
     def _warm(self) -> None:
         """Open the translators ahead of the first phone, as far as the memory goes, while the pages are served."""
         for pack in self.translation.packs:
-            self._try(lambda pack=pack: self.engines.open_if_free(pack))  # type: ignore[misc]
+            try:
+                self.engines.open_if_free(pack)
+            except BarazaError as error:
+                self._note_pack(error)
+
+    def _selftest(self, pack: InstalledPack, cancelled: Callable[[], bool] = never) -> None:
+        """Raises what speaks against `pack`; its engine is left open otherwise."""
+        self.engines.employ([pack])
+        try:
+            check(pack, self.engines, cancelled)
+        except BaseException:
+            self.engines.retire([pack])
+            raise
+
+    def _tend(self) -> None:
+        """Finish what a cut left of an installation, then look now and then at what others did to the packs."""
+        for error in self._try(lambda: self.packs.settle(self._selftest)) or []:
+            self._note(error)
+        self._try(self.look_at_packs)
+        while not self._stopping.wait(self.limits.packs_glance_seconds):
+            self._try(self.look_at_packs)
+
+    def look_at_packs(self) -> None:
+        """Take up what another process (`baraza packs install`) put in use since the last look."""
+        if self.packs.stamp() != self._stamp:
+            self.refresh()
 
     def _try(self, work: Callable[[], T]) -> T | None:
         try:
@@ -215,9 +409,41 @@ class Appliance:
             self._note(error)
             return None
 
+    def _note_pack(self, error: BarazaError) -> None:
+        self._of_packs.append(error)
+        self._note(error)
+
     def _note(self, error: BarazaError) -> None:
         log.error("%s", error)
         self.problems.append(error)
+
+
+def install_pack(
+    config: Config, source: Path, progress: Progress | None = None, *, expected: str | None = None
+) -> InstalledPack:
+    """Install a pack without a whole box: what the command line does. A box at work takes it up by itself.
+
+    Raises as `PackStore.install` and the self-test.
+    """
+    session.use(providers.choose(config.provider))
+    engines = Engines(memory.budget(config.memory, memory.measure()), config.threads)
+    store = PackStore(config.packs, config.data / "packs")
+    try:
+        pack = store.install(source, progress, expected=expected, selftest=lambda pack: check(pack, engines))
+    finally:
+        engines.close()
+    with suppress(StorageError):  # a box at work knows best which of the old ones it still needs
+        lock = lock_folder(config.data)
+        try:
+            store.tidy()
+        finally:
+            lock.release()
+    return pack
+
+
+def _detector(packs: list[InstalledPack]) -> LanguageDetector:
+    """Tells the languages of `packs` apart."""
+    return LanguageDetector({language for pack in packs for way in ways_of(pack) for language in way}, _words(packs))
 
 
 def _words(packs: list[InstalledPack]) -> dict[str, list[str]]:
@@ -226,6 +452,11 @@ def _words(packs: list[InstalledPack]) -> dict[str, list[str]]:
     for pack in packs:
         for language, file in pack.manifest.translation.words.items() if pack.manifest.translation else ():
             ranks = best.setdefault(language, {})
-            for rank, word in enumerate((pack.path / file).read_text(encoding="utf-8").split()):
+            for rank, word in enumerate(_listed(pack.path / file)):
                 ranks[word] = min(rank, ranks.get(word, rank))
     return {language: sorted(ranks, key=lambda word, of=ranks: of[word]) for language, ranks in best.items()}  # type: ignore[misc]
+
+
+def _listed(path: Path) -> list[str]:
+    """The words in a file of a pack; what is not UTF-8 in it must not keep the box from starting."""
+    return path.read_text(encoding="utf-8", errors="replace").split()

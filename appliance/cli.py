@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,16 +15,24 @@ import click
 
 from appliance import __version__, config
 from appliance.app import Appliance
-from appliance.errors import BarazaError, NotUtf8Error, PackNotInstalledError
+from appliance.app import install_pack as install_here
+from appliance.commands.look import install_from, look_at
+from appliance.commands.parts import is_repository
+from appliance.commands.roots import roots
+from appliance.errors import BarazaError, NotUtf8Error, PackArchiveError, PackNotInstalledError
 from appliance.health.doctor import examine
 from appliance.health.finding import Level
 from appliance.limits import LIMITS
-from appliance.packs.store import PackStore, verify
+from appliance.packs.store import InstalledPack, PackStore, verify
+from appliance.storage.backup import BEFORE, make_backup, restore, settle
+from appliance.storage.documents import DOCUMENTS, Documents
+from appliance.storage.lock import lock_folder
 
 if TYPE_CHECKING:
     from appliance.packs.keys import Keyring
     from appliance.packs.publish import Changes
 
+TAKEN_UP = f" A box at work takes it up within {LIMITS.packs_glance_seconds} seconds."
 LINES_AT_ONCE = 256  # of standard input: enough to fill batches with sentences of like length
 UNLOCK = "BARAZA_KEYS_PASSPHRASE"
 KEYS = click.option(
@@ -154,16 +162,43 @@ def verify_packs(folder: Path | None) -> None:
 
 
 @packs.command("install")
-@click.argument("source", type=click.Path(path_type=Path, exists=True))
-def install_pack(source: Path) -> None:
-    """Install a pack from SOURCE, a .pack file or a folder, and put it in use."""
-    with click.progressbar(length=1000, label="Installing") as bar:
+@click.argument("place")
+@click.argument("names", nargs=-1)
+def install_pack(place: str, names: tuple[str, ...]) -> None:
+    """Install packs from PLACE and put them in use: a stick, a folder or a neighbour's address with signed packs.
 
-        def show(done: int, total: int) -> None:
-            bar.update(1000 * done // max(total, 1) - bar.pos)
+    Without NAMES everything that is new or newer; `baraza packs look PLACE` shows it. PLACE may also be a .pack file
+    or the folder of a pack: nobody vouches for that, so know where it comes from.
 
-        pack = _store().install(source, show)
-    click.echo(f"{pack.name} is installed and in use. Restart `baraza serve` to work with it.")
+    \b
+    baraza packs install /media/stick
+    baraza packs install http://192.168.1.20:8080/packs starter-en-sw
+    baraza packs install own-en-quz-0.2.0.pack
+    """  # noqa: D301
+    with Bars() as bars:
+        if is_repository(place):
+            installed = list(install_from(place, names, _install, bars.show))
+        else:
+            installed = [_install_unsigned(Path(place), bars)]
+    for pack in installed:
+        click.echo(f"{pack.name} is installed and in use.{TAKEN_UP}")
+    if not installed:
+        click.echo("Nothing there is newer than what is on the box.")
+
+
+def _install(source: Path, progress: Callable[[int, int], None], expected: str | None) -> InstalledPack:
+    return install_here(config.load(), source, progress, expected=expected)
+
+
+def _install_unsigned(source: Path, bars: Bars) -> InstalledPack:
+    if not source.exists():
+        raise PackArchiveError(archive=str(source), reason="there is no such file or folder")
+    click.echo(f"Nobody signed {source.name}: you vouch for it yourself.", err=True)
+    return _install(source, lambda done, total: bars.show("Installing", done, total), None)
+
+
+packs.add_command(look_at)
+main.add_command(roots)
 
 
 @packs.command("activate")
@@ -172,7 +207,15 @@ def install_pack(source: Path) -> None:
 def activate_pack(name: str, version: str) -> None:
     """Put another VERSION of pack NAME, that is on the box, in use."""
     _store().activate(name, version)
-    click.echo(f"{name} {version} is in use. Restart `baraza serve` to work with it.")
+    click.echo(f"{name} {version} is in use.{TAKEN_UP}")
+
+
+@packs.command("rollback")
+@click.argument("name")
+def rollback_pack(name: str) -> None:
+    """Put the version of pack NAME before this one back in use; once more undoes it."""
+    pack = _store().rollback(name)
+    click.echo(f"{pack.name} is in use again.{TAKEN_UP}")
 
 
 @packs.command("publish")
@@ -261,6 +304,62 @@ def renew_keys(keys: Path | None, new_packs_key: bool) -> None:
     _show_root(renew_root(keys or _keys_folder(), _ask_passphrase, new_packs_key=new_packs_key))
 
 
+@main.group()
+def documents() -> None:
+    """The documents people saved."""
+
+
+@documents.command("restore-last")
+def restore_last() -> None:
+    """Bring back the documents of the last good copy, after their file broke. What was saved since stays."""
+    data = config.load().data
+    lock = lock_folder(data)
+    try:
+        settle(data)
+        opened = Documents(data / DOCUMENTS)
+        copy = opened.last_good
+        if copy is not None:
+            click.echo(f"A copy of {copy.saved_at or 'an unknown time'} holds {copy.documents} documents.")
+        click.echo(f"Brought back: {opened.restore_last()}.")
+        if opened.set_aside:
+            click.echo(f"What could not be read is in {opened.set_aside}; delete it when nobody misses anything.")
+    finally:
+        lock.release()
+
+
+@main.command()
+@click.argument("target", type=click.Path(path_type=Path))
+def backup(target: Path) -> None:
+    """Back the box up into one sealed file: TARGET, or a new file in the folder TARGET. The box may be at work.
+
+    In it are documents, requests, history, readings, settings, trusted roots and the community's knowledge; not the
+    packs, and not the private keys for signing packs (copy DATA/keys yourself). The passphrase is asked for, or read
+    from BARAZA_BACKUP_PASSPHRASE. Without it nobody can open the file.
+    """
+    passphrase = _backup_passphrase(confirm=True)
+    made = make_backup(config.load().data, target, passphrase)
+    click.echo(f"Backed up {made.documents} documents ({made.files} files in all) into {made.path}, and read it back.")
+
+
+@main.command("restore")
+@click.argument("source", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def restore_backup(source: Path) -> None:
+    """Put what the backup SOURCE holds on this box, in the place of what is there, which is kept beside it."""
+    data = config.load().data
+    made = restore(source, data, _backup_passphrase(confirm=False))
+    click.echo(f"Restored the backup of {made.made_at} with {made.documents} documents.")
+    if (data / BEFORE).exists():
+        click.echo(f"What was there before is in {data / BEFORE}; delete it when nobody misses anything.")
+
+
+def _backup_passphrase(confirm: bool) -> str:
+    given = os.environ.get("BARAZA_BACKUP_PASSPHRASE", "")
+    if given:
+        return given
+    asked: str = click.prompt("Passphrase of the backup", hide_input=True, confirmation_prompt=confirm)
+    return asked
+
+
 @main.command()
 def doctor() -> None:
     """Check the box; exit status 1 if something that people come for does not work."""
@@ -334,9 +433,9 @@ class Bars:
         if label != self._label or self._bar is None:
             self._end()
             self._label = label
-            self._bar = click.progressbar(length=1000, label=label, file=sys.stderr)
+            self._bar = click.progressbar(length=1000, label=label, file=sys.stderr, item_show_func=str)
             self._bar.__enter__()
-        self._bar.update(1000 * done // max(total, 1) - self._bar.pos)
+        self._bar.update(1000 * done // max(total, 1) - self._bar.pos, f"{done / 1e6:.0f} of {total / 1e6:.0f} MB")
 
     def _end(self) -> None:
         if self._bar is not None:

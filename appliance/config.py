@@ -41,6 +41,12 @@ SETTINGS = (
         "Documents, packs installed later, the secret of the cookies. Empty: the user's XDG data folder.",
     ),
     Setting("packs", str(ROOT / "models" / "starter"), "folder", "Packs that came with the software; read only."),
+    Setting(
+        "development_root",
+        "",
+        "file",
+        "A root with a public private key, trusted besides those the keeper added; `make serve` sets it, a box never.",
+    ),
     Setting("knowledge", str(ROOT / "knowledge"), "folder", "Articles that came with the software; read only."),
     Setting(
         "threads",
@@ -95,6 +101,7 @@ class Config:
     port: int
     data: Path
     packs: Path
+    development_root: Path | None
     knowledge: Path
     threads: int
     lanes: int
@@ -123,6 +130,7 @@ def load(environment: Mapping[str, str] | None = None) -> Config:
         port=_whole("port", values["port"], 0, 65_535),
         data=Path(values["data"]) if values["data"] else user_data_path("baraza"),
         packs=Path(values["packs"]),
+        development_root=Path(values["development_root"]) if values["development_root"] else None,
         knowledge=Path(values["knowledge"]),
         threads=_whole("threads", values["threads"], 0, 256) or os.cpu_count() or 1,
         lanes=_whole("lanes", values["lanes"], 0, 64) or 2 * (os.cpu_count() or 1),

@@ -118,6 +118,12 @@ class JobLostError(QueueError):
     status = 410
 
 
+class JobInterruptedError(QueueError):
+    key = "job_interrupted"
+    template = "The power failed while the box worked on this. What was asked is kept: run it again."
+    status = 410
+
+
 class JobGoneError(QueueError):
     key = "job_gone"
     template = "This request is not kept any more. Please send it again."
@@ -189,6 +195,30 @@ class PackNotInstalledError(PackError):
     status = 404
 
 
+class PackTooNewError(PackError):
+    key = "pack_too_new"
+    template = "{pack} needs Baraza {needs} or newer; this is {has}. Bring the software of the box up to date first."
+
+
+class PackSelftestError(PackError):
+    """The pack was tried out after it was copied, and is not used."""
+
+    key = "pack_selftest"
+    template = "{pack} did not pass its self-test and is not used: {reason}"
+
+
+class NoPreviousVersionError(PackError):
+    key = "no_previous_version"
+    template = "There is no version of {pack} before the one in use."
+    status = 404
+
+
+class PacksBusyError(PackError):
+    key = "packs_busy"
+    template = "Another pack is being installed. Wait until that is done, then try again."
+    status = 503
+
+
 class PackPublishedError(PackError):
     key = "pack_published"
     template = "{pack} is published already, with other content. Raise its version, build it again, then publish it."
@@ -199,6 +229,96 @@ class RepositoryError(PackError):
 
     key = "repository"
     template = "The packs in {path} cannot be used: {reason}"
+
+
+class UnknownPublisherError(RepositoryError):
+    """`fields['words']` are the eight words that a keeper compares before trusting whoever signed."""
+
+    key = "unknown_publisher"
+    template = (
+        "{path}: this box does not know who signed these packs. Their words: {words} (version {version}). "
+        "If you know the publisher, compare the words with theirs, then: baraza roots add NAME {path}"
+    )
+    status = 403
+
+
+class RepositoryRefusedError(RepositoryError):
+    """A check of The Update Framework failed; `fields['reason']` says which."""
+
+    key = "repository_refused"
+    template = (
+        "{path} was refused, and nothing was taken from it: {reason}. It was damaged or changed on its way, or signed "
+        "with keys that count no longer. Get it anew from {root}."
+    )
+
+
+class RepositoryOlderError(RepositoryRefusedError):
+    """A release from before the newest that this box has seen of the same publisher."""
+
+    key = "repository_older"
+    template = (
+        "{path} was refused: it holds release {release} of {root}, and this box has seen release {seen}. "
+        "Get a newer one: an old release may bring back a fault that was mended."
+    )
+
+
+class RepositoryExpiredError(RepositoryRefusedError):
+    key = "repository_expired"
+    template = (
+        "{path} was refused: its release ended on {expires}, and for this box it is {today}. Get a newer release from "
+        "{root}; if the date of the box is wrong, set it, then: baraza roots clock --right"
+    )
+
+
+class PackMissingError(RepositoryError):
+    key = "pack_missing"
+    template = "{pack} is listed in {path}, but not there. Get the whole folder again."
+    status = 404
+
+
+class SourceLostError(RepositoryError):
+    """What was read went away: a stick that was pulled out, a box that was switched off, a Wi-Fi out of reach."""
+
+    key = "source_lost"
+    template = "{path} could not be read to its end ({reason}). Nothing was changed. Connect it again and start over."
+    status = 503
+
+
+class AddressError(RepositoryError):
+    key = "address"
+    template = "{address} is no box in this network: {reason}. An address looks like http://192.168.1.20:8080/packs"
+    status = 400
+
+
+class RootError(BarazaError):
+    key = "root"
+    template = "The trusted root {name} cannot be used so: {reason}"
+    status = 422
+
+
+class RootNotFoundError(RootError):
+    key = "root_not_found"
+    template = "This box trusts no root called {name}. `baraza roots list` shows those that it trusts."
+    status = 404
+
+
+class RootWordsError(RootError):
+    key = "root_words"
+    template = (
+        "These are not the words of that publisher, so {name} was not added. Compare them once more; if a word is "
+        "another, do not trust it: somebody may have changed what you hold."
+    )
+
+
+class RootDamagedError(RootError):
+    """Both copies of what is known of a root are damaged: it is not forgotten silently which release was seen."""
+
+    key = "root_damaged"
+    template = (
+        "What this box knows of the trusted root {name} is damaged, so nothing of it is installed. To trust it again: "
+        "baraza roots remove {name}, then baraza roots add, comparing its words; older releases are accepted then."
+    )
+    status = 500
 
 
 class KeysError(BarazaError):
@@ -234,6 +354,47 @@ class DocumentsSetAsideError(StorageError):
     )
 
 
+class DocumentsLastCopyError(DocumentsSetAsideError):
+    """As above, and a copy from before is there: of how many documents, and when it was saved."""
+
+    key = "documents_last_copy"
+    template = (
+        "The saved documents could not be read; they are kept in {path}. A copy of {saved_at} with {documents} "
+        "documents is there: bring them back with `baraza documents restore-last`."
+    )
+
+
+class NoLastCopyError(NotFoundError):
+    key = "no_last_copy"
+    template = "There is no copy of documents to bring back."
+
+
+class ReserveError(DiskFullError):
+    """There is some room left, which is kept for deleting and for the box itself."""
+
+    key = "disk_reserve"
+    template = "The disk of the box is nearly full ({path}). What was saved is safe; delete something, then try again."
+
+
+class JournalSetAsideError(StorageError):
+    key = "journal_set_aside"
+    template = (
+        "The journal of the box could not be read. It is kept in {path}, and the box goes on with {copy}. "
+        "Requests that were left with the box may be missing."
+    )
+
+
+class BackupError(StorageError):
+    key = "backup"
+    template = "The backup {path} cannot be used: {reason}"
+    status = 422
+
+
+class BackupLockedError(BackupError):
+    key = "backup_locked"
+    template = "The backup {path} does not open: the passphrase is wrong, or the beginning of the file is damaged."
+
+
 class FolderInUseError(StorageError):
     key = "folder_in_use"
     template = "Another Baraza is at work on {path}. Stop it first, or set BARAZA_DATA to another folder."
@@ -254,3 +415,17 @@ class KindError(BarazaError):
 class KnowledgeError(BarazaError):
     key = "knowledge"
     template = "The article {article} is wrong: {reason}"
+
+
+def error_of(key: str, fields: object) -> BarazaError:
+    """The error that was written down as its key and its fields; the general one if there is none such (any more)."""
+    kinds = [BarazaError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    for kind in kinds:
+        if kind.key == key and isinstance(fields, dict):
+            try:
+                return kind(**fields)
+            except (KeyError, TypeError):
+                break
+    return BarazaError()

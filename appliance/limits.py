@@ -67,11 +67,33 @@ class Limits:
     manifest_bytes: int = 256 * 1024
     pack_files: int = 2_000
     pack_bytes: int = 4 * 1024**3
+    pack_ratio: int = 100  # times that a file may be larger than what it is packed in
     disk_reserve_bytes: int = 200 * 1024**2
+    packs_glance_seconds: int = 5  # between two looks at whether another process put a version in use
+
+    # Trust: what a repository may make the box read
+    root_bytes: int = 64 * 1024
+    timestamp_bytes: int = 16 * 1024
+    snapshot_bytes: int = 256 * 1024
+    targets_bytes: int = 2 * 1024**2
+    root_rotations: int = 64  # followed at one time
+    delegations: int = 16
+    stick_folders: int = 200  # of a stick, looked into for repositories
+    connect_seconds: float = 20.0  # until a neighbour's box has begun to answer
+    silence_seconds: float = 20.0  # between two pieces of an answer
+    slowest_bytes_per_second: int = 4 * 1024  # on the average, once the first piece has come
 
     # Storage and knowledge
     documents: int = 5_000
-    document_file_bytes: int = 64 * 1024**2
+    document_file_bytes: int = 16 * 1024**2  # written as a whole at each save: about a second on a common card
+    journal_bytes: int = 32 * 1024**2  # of its file, beyond which the oldest readings leave
+    readings: int = 200_000  # of sensors: a year of twenty an hour
+    history: int = 2_000  # what happened to the box: starts, cuts, copies
+    kept_result_bytes: int = 1024**2  # of one request left with the box, in the journal
+    reserve_bytes: int = 64 * 1024**2  # of the disk, that nothing people save may take: room to delete and to tidy up
+    reserve_file_bytes: int = 40 * 1024**2  # held by a file, against whatever else fills the disk
+    backup_bytes: int = 256 * 1024**2  # of one file in a backup
+    backup_files: int = 20_000
     article_bytes: int = 64 * 1024
     passages: int = 5  # shown for one question
 

@@ -49,6 +49,9 @@ WORDS = {
         "The box has much to do: your request would only begin in about %(wait)s. Nothing that you wrote is lost."
     ),
     "job_lost": lazy_gettext("This request was lost, because the box was restarted. Please send it again."),
+    "job_interrupted": lazy_gettext(
+        "The power failed while the box worked on this. Nothing that you wrote is lost: let the box do it again."
+    ),
     "job_gone": lazy_gettext("The box does not keep this request any more. Please send it again."),
     "cancelled": lazy_gettext("This request was stopped."),
     "engine_failed": lazy_gettext("The model of %(pack)s cannot be used. Tell the keeper of the box."),
@@ -66,15 +69,69 @@ WORDS = {
     ),
     "pack_archive": lazy_gettext("The file %(archive)s is not a pack that the box can use."),
     "pack_not_installed": lazy_gettext("The pack %(pack)s is not on the box."),
+    "pack_too_new": lazy_gettext(
+        "The pack %(pack)s is for a newer box: it needs version %(needs)s, and this is %(has)s. The keeper can bring "
+        "the software up to date."
+    ),
+    "pack_selftest": lazy_gettext(
+        "The pack %(pack)s did not pass its test on this box and is not used. What was in use before stays in use."
+    ),
+    "no_previous_version": lazy_gettext("There is no earlier version of the pack %(pack)s on the box."),
+    "packs_busy": lazy_gettext("Another pack is being installed. Wait until that is done, then try again."),
     "pack_published": lazy_gettext(
         "The pack %(pack)s is published already, with other content. Its maker must raise its version."
     ),
     "repository": lazy_gettext("The collection of packs in %(path)s cannot be used. Tell whoever made it."),
+    "unknown_publisher": lazy_gettext(
+        "This box does not know who signed these packs. Their words are: %(words)s. The keeper can compare them with "
+        "the words of the publisher, and trust them then."
+    ),
+    "repository_refused": lazy_gettext(
+        "These packs were refused: they were damaged or changed on their way, or signed with keys that count no "
+        "longer. Nothing was installed. Get them anew from %(root)s."
+    ),
+    "repository_older": lazy_gettext(
+        "This is release %(release)s of %(root)s, and the box has seen release %(seen)s. Get a newer one."
+    ),
+    "repository_expired": lazy_gettext(
+        "This release ended on %(expires)s, and for this box it is %(today)s. Get a newer one from %(root)s; if the "
+        "date of the box is wrong, the keeper can set it."
+    ),
+    "pack_missing": lazy_gettext("The pack %(pack)s is listed, but it is not there. Get the whole collection again."),
+    "source_lost": lazy_gettext(
+        "The packs could not be read to the end, as if the stick was pulled out or the other box switched off. "
+        "Nothing was changed. Connect it again and start over."
+    ),
+    "address": lazy_gettext("There is no box at %(address)s that this one may ask for packs."),
+    "root": lazy_gettext("The publisher %(name)s cannot be trusted in this way. Tell the keeper of the box."),
+    "root_not_found": lazy_gettext("This box does not trust anybody called %(name)s."),
+    "root_words": lazy_gettext(
+        "These are not the words of that publisher, so nothing was changed. Compare them once more; if one of them is "
+        "another, do not trust it."
+    ),
+    "root_damaged": lazy_gettext(
+        "What the box knows of the publisher %(name)s is damaged, so none of their packs are installed. The keeper can "
+        "remove %(name)s and add it again, comparing the words."
+    ),
     "keys": lazy_gettext("The keys for signing packs cannot be used. Tell the keeper of the box."),
     "keys_locked": lazy_gettext("The keys for signing packs are locked. The passphrase is missing or wrong."),
     "storage": lazy_gettext("The box could not save this. Try again; if it happens again, tell the keeper."),
     "documents_set_aside": lazy_gettext(
         "The documents saved before could not be read. They are not deleted: the keeper finds them in %(path)s."
+    ),
+    "documents_last_copy": lazy_gettext(
+        "The documents saved before could not be read. A copy from %(saved_at)s with %(documents)s documents is there: "
+        "it can be brought back below. What could not be read is not deleted: the keeper finds it in %(path)s."
+    ),
+    "no_last_copy": lazy_gettext("There is no copy of documents to bring back."),
+    "journal_set_aside": lazy_gettext(
+        "What the box notes for itself could not be read, and is kept in %(path)s. Requests that were left with the "
+        "box may be missing; please send them again."
+    ),
+    "backup": lazy_gettext("The backup %(path)s cannot be used. It may be damaged, or be another file."),
+    "backup_locked": lazy_gettext("The backup does not open: the passphrase is wrong, or the file is damaged."),
+    "disk_reserve": lazy_gettext(
+        "The memory of the box is nearly full. What was saved before is safe. Delete a document, then try again."
     ),
     "disk_full": lazy_gettext(
         "The memory of the box is full. What was saved before is safe. Delete a document, then try again."

@@ -16,6 +16,7 @@ STATES = {
     State.DONE: lazy_gettext("Ready"),
     State.FAILED: lazy_gettext("This did not work"),
     State.CANCELLED: lazy_gettext("Stopped"),
+    State.INTERRUPTED: lazy_gettext("The power failed while the box worked on it."),
 }
 
 

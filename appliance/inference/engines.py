@@ -114,6 +114,7 @@ class Engines:
         self._line: list[Place] = []
         self._held: Counter[int] = Counter()  # loans of each thread
         self._loans = itertools.count(1)
+        self._retired: set[str] = set()  # paths of packs that nobody is to find open any more
         self._closing = False
 
     # What a service calls
@@ -171,6 +172,24 @@ class Engines:
         finally:
             self._return(slot)
         return True
+
+    def retire(self, packs: Iterable[InstalledPack]) -> None:
+        """Close the engines of `packs`, which others have replaced: now, or as soon as those at work give them back.
+
+        Whoever still asks for one gets it; it is closed again afterwards.
+        """
+        with self._changed:
+            for pack in packs:
+                self._retired.add(str(pack.path))
+                slot = self._slots.get(str(pack.path))
+                if slot is not None:
+                    self._close_if_idle(slot)
+            self._changed.notify_all()
+
+    def employ(self, packs: Iterable[InstalledPack]) -> None:
+        """Undo `retire` for `packs`: they are in use again."""
+        with self._changed:
+            self._retired -= {str(pack.path) for pack in packs}
 
     def use(self) -> Use:
         """What is open now."""
@@ -256,7 +275,7 @@ class Engines:
             slot.users -= 1
             slot.last_loan = next(self._loans)
             self._note_loan(-1)
-            if self._closing:
+            if self._closing or str(slot.pack.path) in self._retired:
                 self._close_if_idle(slot)
             self._changed.notify_all()
 

@@ -16,9 +16,10 @@ class State(Enum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"  # it was at work when the power failed, and waits for somebody to run it again
 
 
-ENDED = (State.DONE, State.FAILED, State.CANCELLED)
+ENDED = (State.DONE, State.FAILED, State.CANCELLED, State.INTERRUPTED)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Job:
     ended: float = 0.0  # monotonic
     progress: tuple[int, int] = (0, 0)
     opening: bool = False  # a model is being opened for it
+    kept: bool = False  # it is on the disk, and survives a power cut
+    forgotten: bool = False  # the queue knows it no more
 
     @property
     def is_over(self) -> bool:

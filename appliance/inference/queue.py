@@ -7,8 +7,9 @@ long text gets on however many short ones are asked for. An owner's short jobs c
 have turns in half of the lanes at most. What an owner left with the box (`held_for`) is done when nobody else wants
 anything, or when it waited very long.
 
-A job lives in memory only. Its id begins with a word drawn at start-up, so that after a restart the page can
-say that the job was lost instead of waiting for it.
+A job lives in memory only, but for those that were left with the box: whoever is given to `keep_held` is told of each
+of their changes, to write them down, and gives them back with `restore` after a restart. The id of a job begins with a
+word drawn at start-up, so that after a restart the page can say that the job was lost instead of waiting for it.
 """
 
 from __future__ import annotations
@@ -74,8 +75,10 @@ class Context:
         """Whether somebody waits for a turn now: long work keeps its parts short then."""
         return self._queue.somebody_waits()
 
-    def progress(self, done: int, total: int) -> None:
-        self._queue.say(self._job, "progress", {"done": done, "total": total})
+    def progress(self, done: int, total: int, seconds: float | None = None) -> None:
+        """`done` of `total`, and the seconds left where the work itself knows better than the queue."""
+        left = {} if seconds is None else {"seconds": seconds}
+        self._queue.say(self._job, "progress", {"done": done, "total": total, **left})
 
     def opening(self) -> None:
         """A model has to be opened first, or its memory waited for: so it stands until something else is told."""
@@ -127,6 +130,7 @@ class JobQueue:
         self._limits, self._clock, self._lanes = limits, clock, lanes
         self._most_background = max(1, lanes // 2)
         self._boot = secrets.token_hex(4)
+        self._boots = {self._boot}  # and those of jobs that were taken back
         self._lock = threading.RLock()
         self._turn_came = threading.Condition(self._lock)  # for the workers
         self._line = Turns[Job](limits.jobs_kept)
@@ -139,6 +143,51 @@ class JobQueue:
         self._part = FIRST_PART  # seconds of long work between two breaths
         self._closing = False
         self._workers: list[threading.Thread] = []
+        self._keep: Callable[[Job], None] | None = None
+        self._changed: list[Job] = []  # those left with the box, of whose change nobody was told yet
+
+    # What keeps the requests that are left with the box
+
+    def keep_held(self, keep: Callable[[Job], None]) -> None:
+        """From now on `keep` is told when a job that was left with the box is new, begins, is over, or is forgotten.
+
+        It is called without the lock of the queue, before `submit` returns and before the work begins, and may take
+        the time that a disk takes. Two threads may be told of the same job at once: what counts is how it is then.
+        """
+        self._keep = keep
+
+    def restore(self, job: Job, work: Work | None, age: float = 0.0) -> None:
+        """Take back a job that was left with the box before a restart; `job.changed` becomes the queue's own.
+
+        One that waits is worked on again by `work`; one that is over has been so for `age` seconds.
+        """
+        with self._lock:
+            job.changed, job.background = threading.Condition(self._lock), True
+            job.asked = job.seen = self._clock()
+            job.ended = self._clock() - age
+            self._jobs[job.id] = job
+            self._boots.add(job.id.partition("-")[0])
+            if work is not None:
+                self._work[job.id] = work
+                self._line_of(job).add(job.owner, job, long=True)
+                self._turn_came.notify()
+
+    def held(self) -> list[tuple[Job, float]]:
+        """What was left with the box and is over, and for how many seconds each."""
+        with self._lock:
+            self._forget_old()
+            found = [(job, self._clock() - job.ended) for job in self._jobs.values() if job.held_for and job.is_over]
+        self._tell()
+        return found
+
+    def forget(self, job_id: str) -> None:
+        """Forget a job that is over, for good. Raises JobLostError or JobGoneError as `get`."""
+        job = self.get(job_id)
+        with self._lock:
+            if job.is_over and not job.forgotten:
+                del self._jobs[job.id]
+                self._note_forgotten(job)
+        self._tell()
 
     # What a service and the page call
 
@@ -179,8 +228,11 @@ class JobQueue:
                 raise LongWaitError(wait=round(seconds))
             self._work[job.id] = work
             self._jobs[job.id] = job
+            self._note_change(job)
             self._turn_came.notify()
-            return job
+        # Whoever leaves a request with the box is told so once it is on the disk.
+        self._tell()
+        return job
 
     def get(self, job_id: str) -> Job:
         """The job, noting that somebody looked at it.
@@ -192,7 +244,7 @@ class JobQueue:
         with self._lock:
             job = self._jobs.get(job_id)
             if job is None:
-                raise JobGoneError if job_id.startswith(f"{self._boot}-") else JobLostError
+                raise JobGoneError if job_id.partition("-")[0] in self._boots else JobLostError
             job.seen = self._clock()
             return job
 
@@ -200,7 +252,9 @@ class JobQueue:
         """What `device` left with the box, the newest first."""
         with self._lock:
             self._forget_old()
-            return [job for job in reversed(self._jobs.values()) if job.held_for and job.held_for == device]
+            found = [job for job in reversed(self._jobs.values()) if job.held_for and job.held_for == device]
+        self._tell()
+        return found
 
     def cancel(self, job_id: str) -> None:
         """Stop a job; one that is over stays as it is. Raises JobLostError or JobGoneError as `get`."""
@@ -210,6 +264,7 @@ class JobQueue:
                 if job.state is State.WAITING:
                     self._line_of(job).remove(job.owner, job)
                 self._end(job, State.CANCELLED, error=CancelledError())
+        self._tell()
 
     def wait_seconds(self, job: Job) -> float:
         """About how long until `job` begins: the turns before its first, at the pace measured."""
@@ -264,7 +319,7 @@ class JobQueue:
             worker.start()
 
     def close(self) -> None:
-        """End the workers after cancelling the jobs they have in hand."""
+        """End the workers, and cancel the jobs they have in hand; those left with the box wait for its next start."""
         with self._lock:
             self._closing = True
             self._turn_came.notify_all()
@@ -275,6 +330,7 @@ class JobQueue:
         for work in self._long_work.values():
             while not work.is_over:
                 work.turn()
+        self._tell()
 
     def run_next(self) -> bool:
         """Do the next turn: a short job, or a part of a long one; False if none waits, or none that may begin now."""
@@ -283,6 +339,7 @@ class JobQueue:
             job = self._take()
             if job is None:
                 return False
+        self._tell()
         try:
             if job.background:
                 self._long_work[job.id].turn()
@@ -291,6 +348,7 @@ class JobQueue:
         finally:
             with self._lock:
                 self._give_lane_back(job)
+            self._tell()
         return True
 
     def breathe(self, job: Job) -> None:
@@ -324,6 +382,18 @@ class JobQueue:
             if len(job.events) < self._limits.job_events:
                 self._add(job, kind, data)
 
+    def _tell(self) -> None:
+        """Let what changed of the jobs left with the box be written down. Not under the lock: a disk is slow."""
+        with self._lock:
+            changed, self._changed = self._changed, []
+        for job in dict.fromkeys(changed):
+            try:
+                if self._keep is not None:
+                    self._keep(job)
+            except Exception:
+                # As with broken work: what cannot be written down must not take the worker with it.
+                log.exception("job %s (%s) could not be kept", job.id, job.kind)
+
     def _do(self, job: Job) -> None:
         work = self._work.pop(job.id, None)
         if work is None:
@@ -346,7 +416,10 @@ class JobQueue:
             self._end_turn(job)
             if state is State.DONE:
                 self._pace.learn(job.kind, job.cost, job.worked)
-            if not job.is_over:
+            if self._closing and job.held_for and state is State.CANCELLED and not job.is_over:
+                job.state = State.WAITING  # for the next start
+                self._note_change(job)
+            elif not job.is_over:
                 self._end(job, state, result, error)
 
     def _serve(self) -> None:
@@ -394,6 +467,7 @@ class JobQueue:
             self._long_work[job.id] = _LongWork(lambda: self._do(job))
         if job.state is State.WAITING:
             job.state = State.RUNNING
+            self._note_change(job)
             job.changed.notify_all()
         return job
 
@@ -422,6 +496,7 @@ class JobQueue:
     def _end(self, job: Job, state: State, result: Any = None, error: BarazaError | None = None) -> None:
         job.state, job.result, job.error, job.ended = state, result, error, self._clock()
         self._work.pop(job.id, None)
+        self._note_change(job)
         self._add(job, "done" if state is State.DONE else "failed", {"state": state.value})
 
     @staticmethod
@@ -453,6 +528,15 @@ class JobQueue:
         for rank, job in enumerate(over):
             if rank < too_many or now - job.ended > seconds:
                 del self._jobs[job.id]
+                self._note_forgotten(job)
+
+    def _note_change(self, job: Job) -> None:
+        if job.held_for and self._keep is not None:
+            self._changed.append(job)
+
+    def _note_forgotten(self, job: Job) -> None:
+        job.forgotten = True
+        self._note_change(job)
 
     # Estimates; under the lock
 

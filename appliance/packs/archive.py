@@ -1,7 +1,7 @@
 """The archive of a pack: a ZIP with `pack.toml` first, read as something a stranger may have made.
 
-Nothing is taken from the archive but the members that its `pack.toml` lists, each read up to the size listed
-there and no further, so a lying ZIP directory cannot fill the disk.
+Nothing is taken from the archive but the members that its `pack.toml` lists, each read up to the size listed there and
+no further, its sha256 compared on the way; `zipped` sees to it that the ZIP can be read in one way only.
 """
 
 from __future__ import annotations
@@ -9,192 +9,276 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import zipfile
-import zlib
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
-from appliance.errors import DiskFullError, PackArchiveError, PackFileError
+from appliance.errors import DiskFullError, PackArchiveError, PackFileError, PackManifestError
 from appliance.limits import LIMITS, Limits
-from appliance.packs.manifest import MANIFEST, Manifest, PackFile, parse_manifest, read_manifest
-from appliance.storage.atomic import ensure_folder, storage_errors
+from appliance.packs import zipped
+from appliance.packs.copying import Copying, never
+from appliance.packs.copying import Progress as Progress  # for those who only pack
+from appliance.packs.manifest import MANIFEST, Manifest, PackFile, parse_manifest
+from appliance.packs.zipped import Member, Writer, Wrong, read_blocks, read_members, read_whole
+from appliance.storage.atomic import ensure_folder, flush_folder, storage_errors
 
-BLOCK = 256 * 1024
-Progress = Callable[[int, int], None]
+CLUSTER = 4096  # bytes: what a file takes on a disk is a multiple of this
 
 
-def extract(source: Path, target: Path, limits: Limits = LIMITS, progress: Progress | None = None) -> Manifest:
-    """Write the pack in archive `source` to the new folder `target`; `progress(bytes, of)` as it goes.
+@dataclass(frozen=True)
+class Head:
+    """What an archive, or a folder, says it holds: the bytes of its `pack.toml`, and what they mean."""
+
+    manifest: Manifest
+    raw: bytes
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of `pack.toml`: it lists that of every file, so this is the pack's."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+    @property
+    def room(self) -> int:
+        """Bytes that the pack takes on a disk, about."""
+        sizes = [len(self.raw), *(file.size for file in self.manifest.files)]
+        return sum(-(-size // CLUSTER) * CLUSTER for size in sizes) + CLUSTER * len(sizes)
+
+
+def head(source: Path, limits: Limits = LIMITS, expected: str | None = None) -> Head:
+    """The head of the archive, or the folder, `source`, its members checked, their content not.
 
     Raises:
-        PackArchiveError: it is no ZIP, or its members are not what its `pack.toml` lists.
+        PackArchiveError: it is no ZIP of a pack, or its `pack.toml` has not the sha256 `expected`.
         PackManifestError: `pack.toml` is wrong.
-        DiskFullError: there is no room for the pack and the reserve.
     """
-    with _opened(source, limits) as (archive, manifest, raw):
-        _check_room(target.parent, manifest, limits)
-        _write(archive, manifest, raw, target, progress)
-    return manifest
+    if source.is_dir():
+        return _folder_head(source, limits, expected)
+    with _opened(source, limits, expected) as opened:
+        return opened.head
+
+
+def extract(
+    source: Path,
+    target: Path,
+    limits: Limits = LIMITS,
+    progress: Progress | None = None,
+    *,
+    expected: str | None = None,
+    cancelled: Callable[[], bool] = never,
+) -> Manifest:
+    """Write the pack in archive `source` to the new folder `target`, and to the disk itself.
+
+    `progress(bytes, of)` is called as it goes. `expected`: the sha256 that its `pack.toml` must have.
+
+    Raises:
+        PackArchiveError: it is no ZIP, its members are not what its `pack.toml` lists, or it is not the pack expected.
+        PackManifestError: `pack.toml` is wrong.
+        PackFileError: a file is not the one that `pack.toml` lists.
+        DiskFullError: there is no room for the pack and the reserve.
+        StorageError: the folder cannot be written.
+        CancelledError: `cancelled()` was true.
+    """
+    with _opened(source, limits, expected) as opened:
+        check_room(target.parent, opened.head, limits)
+        ensure_folder(target)
+        with Copying(opened.head.manifest.size, progress, cancelled) as copying:
+            for member, file in opened.files:
+                path = target / file.path
+                ensure_folder(path.parent)
+                _compare(opened.head.manifest, file, copying.write(opened.blocks(member), path))
+            copying.write([opened.head.raw], target / MANIFEST)
+    _flush_folders(target)
+    return opened.head.manifest
 
 
 def check(source: Path, limits: Limits = LIMITS, progress: Progress | None = None) -> tuple[Manifest, bytes]:
     """Read the archive `source` through, writing nothing: its manifest, and the bytes of its `pack.toml`.
 
     Raises:
-        PackArchiveError, PackManifestError: as for `extract`.
-        PackFileError: a file is not the one that `pack.toml` lists.
+        PackArchiveError, PackManifestError, PackFileError: as for `extract`.
     """
-    with _opened(source, limits) as (archive, manifest, raw):
-        done = _Done(manifest.size, progress)
+    with _opened(source, limits, None) as opened, Copying(opened.head.manifest.size, progress) as copying:
+        for member, file in opened.files:
+            _compare(opened.head.manifest, file, copying.read(opened.blocks(member)))
+    return opened.head.manifest, opened.head.raw
+
+
+def copy_folder(
+    source: Path,
+    target: Path,
+    limits: Limits = LIMITS,
+    progress: Progress | None = None,
+    *,
+    expected: str | None = None,
+    cancelled: Callable[[], bool] = never,
+) -> Manifest:
+    """The same as `extract` from a folder. Raises the same."""
+    found = _folder_head(source, limits, expected)
+    manifest = found.manifest
+    check_room(target.parent, found, limits)
+    ensure_folder(target)
+    with Copying(manifest.size, progress, cancelled) as copying:
         for file in manifest.files:
-            digest = hashlib.sha256()
-            with archive.open(file.path) as stream:
-                while block := stream.read(BLOCK):
-                    digest.update(block)
-                    done.add(len(block))
-            if digest.hexdigest() != file.sha256:
-                reason = "its content is not what pack.toml says (sha256)"
-                raise PackFileError(pack=manifest.name, file=file.path, reason=reason)
-    return manifest, raw
-
-
-def copy_folder(source: Path, target: Path, limits: Limits = LIMITS, progress: Progress | None = None) -> Manifest:
-    """The same from a folder. Raises PackManifestError, PackFileError, DiskFullError."""
-    manifest = read_manifest(source, limits)
-    _check_room(target.parent, manifest, limits)
-    done = _Done(manifest.size, progress)
-    for file in manifest.files:
-        path = source / file.path
-        if path.is_symlink() or not path.is_file():
-            raise PackFileError(pack=manifest.name, file=file.path, reason="is missing")
-        with path.open("rb") as stream:
-            _copy(stream, target / file.path, file, manifest, done)
-    with (source / MANIFEST).open("rb") as stream:
-        _copy(stream, target / MANIFEST, PackFile(MANIFEST, limits.manifest_bytes, ""), manifest, done, exact=False)
+            path = target / file.path
+            ensure_folder(path.parent)
+            with _opened_file(source, file, manifest) as blocks:
+                _compare(manifest, file, copying.write(blocks, path))
+        copying.write([found.raw], target / MANIFEST)
+    _flush_folders(target)
     return manifest
 
 
 def create(folder: Path, target: Path, progress: Progress | None = None) -> None:
-    """Write the archive of the pack in `folder`: the same bytes each time for the same files.
+    """Write the archive of the pack in `folder`: the same bytes each time, on every machine, for the same files.
 
     Raises:
         PackManifestError: `pack.toml` is missing or wrong.
-        OSError: a file cannot be read, or `target` cannot be written; nothing is left of it then.
+        PackFileError: a file is not the one that `pack.toml` lists.
+        StorageError, OSError: `target` cannot be written; nothing is left of it then.
     """
-    manifest = read_manifest(folder)
-    done = _Done(manifest.size, progress)
-    partial = target.with_name(f".{target.name}.partial")
+    found = _folder_head(folder, LIMITS, None)
+    manifest, partial = found.manifest, target.with_name(f".{target.name}.partial")
     try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-            for name in (MANIFEST, *sorted(file.path for file in manifest.files)):
-                _add(archive, folder / name, name, done)
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
+        with partial.open("wb") as out, Copying(manifest.size, progress) as copying:
+            archive = Writer(out)
+            archive.add(MANIFEST, [found.raw], len(found.raw))
+            for file in sorted(manifest.files, key=lambda each: each.path):
+                with _opened_file(folder, file, manifest) as blocks:
+                    archive.add(file.path, copying.through(blocks, file.sha256, _differs(manifest, file)), file.size)
+            archive.finish()
+            out.flush()
+            os.fsync(out.fileno())
         partial.replace(target)
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
 
 
-def _add(archive: zipfile.ZipFile, path: Path, name: str, done: _Done) -> None:
-    member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-    member.compress_type = zipfile.ZIP_DEFLATED
-    member.external_attr = 0o644 << 16
-    member.file_size = path.stat().st_size  # known beforehand, so that a file above 2 GiB gets ZIP64's fields
-    with path.open("rb") as stream, archive.open(member, "w") as out:
-        while block := stream.read(BLOCK):
-            out.write(block)
-            done.add(len(block))
-
-
-@contextmanager
-def _opened(source: Path, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, Manifest, bytes]]:
-    """The archive, its manifest and the bytes of that, once the members are those that it lists."""
-
-    def wrong(reason: str) -> PackArchiveError:
-        return PackArchiveError(archive=source.name, reason=reason)
-
-    try:
-        with zipfile.ZipFile(source) as archive:
-            members = archive.infolist()
-            if not members or members[0].filename != MANIFEST:
-                raise wrong("its first member is not pack.toml")
-            if len(members) > limits.pack_files + 1:
-                raise wrong(f"it has more than {limits.pack_files} files")
-            with archive.open(members[0]) as stream:
-                raw = stream.read(limits.manifest_bytes + 1)
-            manifest = parse_manifest(raw, source.name, limits)
-            _check_members(members, manifest, wrong)
-            yield archive, manifest, raw
-    except FileNotFoundError:
-        raise wrong("there is no such file") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise wrong(f"it is damaged or cut short ({error})") from error
-
-
-def _check_members(
-    members: list[zipfile.ZipInfo], manifest: Manifest, wrong: Callable[[str], PackArchiveError]
-) -> None:
-    names = [member.filename for member in members]
-    if len(set(map(str.casefold, names))) != len(names):
-        raise wrong("two of its members have the same name")
-    listed = {file.path: file for file in manifest.files}
-    if set(names) != {MANIFEST, *listed}:
-        odd = sorted(set(names) ^ {MANIFEST, *listed})[0]
-        raise wrong(f"{odd[:80]} is not both in the archive and in pack.toml")
-    for member in members[1:]:
-        if member.file_size != listed[member.filename].size:
-            raise wrong(
-                f"{member.filename} has {member.file_size} bytes, pack.toml says {listed[member.filename].size}"
-            )
-
-
-def _check_room(folder: Path, manifest: Manifest, limits: Limits) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < manifest.size + limits.disk_reserve_bytes:
+def check_room(folder: Path, found: Head, limits: Limits) -> None:
+    """Raise DiskFullError unless the pack goes into `folder` and leaves the reserve."""
+    with storage_errors(folder):
+        free = shutil.disk_usage(folder).free
+    if free < found.room + limits.disk_reserve_bytes:
         raise DiskFullError(path=str(folder))
 
 
-def _write(archive: zipfile.ZipFile, manifest: Manifest, raw: bytes, target: Path, progress: Progress | None) -> None:
-    done = _Done(manifest.size, progress)
-    for file in manifest.files:
-        with archive.open(file.path) as stream:
-            _copy(stream, target / file.path, file, manifest, done)
-    ensure_folder(target)
-    with storage_errors(target), (target / MANIFEST).open("wb") as out:
-        out.write(raw)
-        out.flush()
-        os.fsync(out.fileno())
+@dataclass(frozen=True)
+class _Opened:
+    """An archive whose members are those that its manifest lists."""
+
+    descriptor: int
+    members: tuple[Member, ...]
+    head: Head
+    wrong: Wrong
+
+    @property
+    def files(self) -> Iterator[tuple[Member, PackFile]]:
+        """Every member with what the manifest says of it, in the order of the archive: a stick is read in one go."""
+        listed = {file.path: file for file in self.head.manifest.files}
+        return ((member, listed[member.name]) for member in self.members[1:])
+
+    def blocks(self, member: Member) -> Iterator[zipped.Block]:
+        return read_blocks(self.descriptor, member, self.wrong)
 
 
-def _copy(
-    stream: IO[bytes], target: Path, file: PackFile, manifest: Manifest, done: _Done, *, exact: bool = True
-) -> None:
-    """Copy at most `file.size` bytes to the disk; with `exact`, a source longer or shorter is refused."""
-    ensure_folder(target.parent)
-    left = file.size
-    with storage_errors(target), target.open("xb") as out:
-        while block := stream.read(min(BLOCK, left + 1)):
-            left -= len(block)
-            if left < 0:
-                break
-            out.write(block)
-            done.add(len(block))
-        out.flush()
-        os.fsync(out.fileno())
-    if left < 0 or (exact and left):
-        raise PackFileError(pack=manifest.name, file=file.path, reason=f"does not have the {file.size} bytes listed")
+@contextmanager
+def _opened(source: Path, limits: Limits, expected: str | None) -> Iterator[_Opened]:
+    def wrong(reason: str) -> PackArchiveError:
+        return PackArchiveError(archive=source.name, reason=reason)
+
+    descriptor = _open_plain(source, wrong)
+    try:
+        members = read_members(descriptor, limits.pack_files + 1, wrong)
+        if not members or members[0].name != MANIFEST:
+            raise wrong(f"its first member is not {MANIFEST}")
+        raw = read_whole(descriptor, members[0], limits.manifest_bytes, wrong)
+        found = _head(raw, source.name, limits, expected, wrong)
+        _check_members(members, found.manifest, limits, wrong)
+        yield _Opened(descriptor, members, found, wrong)
+    finally:
+        os.close(descriptor)
 
 
-class _Done:
-    """Counts the bytes copied, for whoever watches."""
+def _open_plain(path: Path, wrong: Wrong) -> int:
+    """Open a plain file to read. A pipe on a stick would hold the box for ever: it is opened without waiting."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise wrong("there is no such file") from None
+    except OSError as error:
+        raise wrong(f"it cannot be opened ({error.strerror})") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise wrong("it is not a plain file")
+    return descriptor
 
-    def __init__(self, total: int, progress: Progress | None) -> None:
-        self._total, self._progress, self._bytes = total, progress, 0
 
-    def add(self, count: int) -> None:
-        self._bytes += count
-        if self._progress:
-            self._progress(min(self._bytes, self._total), self._total)
+def _head(raw: bytes, label: str, limits: Limits, expected: str | None, wrong: Wrong) -> Head:
+    if expected is not None and hashlib.sha256(raw).hexdigest() != expected:
+        raise wrong(f"its {MANIFEST} is not the one that was expected (sha256)")
+    return Head(parse_manifest(raw, label, limits), raw)
+
+
+def _check_members(members: tuple[Member, ...], manifest: Manifest, limits: Limits, wrong: Wrong) -> None:
+    listed = {file.path: file for file in manifest.files}
+    odd = {member.name for member in members[1:]} ^ set(listed)
+    if odd:
+        raise wrong(f"{min(odd)[:80]} is not both in the archive and in {MANIFEST}")
+    for member in members[1:]:
+        if member.size != listed[member.name].size:
+            raise wrong(f"{member.name} has {member.size} bytes, {MANIFEST} says {listed[member.name].size}")
+        if member.size > limits.pack_ratio * max(member.packed, CLUSTER):
+            raise wrong(f"{member.name} unpacks to more than {limits.pack_ratio} times its size")
+
+
+def _compare(manifest: Manifest, file: PackFile, digest: str) -> None:
+    if digest != file.sha256:
+        raise _differs(manifest, file)
+
+
+def _differs(manifest: Manifest, file: PackFile) -> PackFileError:
+    return PackFileError(pack=manifest.name, file=file.path, reason=f"its content is not what {MANIFEST} says (sha256)")
+
+
+def _folder_head(folder: Path, limits: Limits, expected: str | None) -> Head:
+    def wrong(reason: str) -> PackArchiveError:
+        return PackArchiveError(archive=folder.name, reason=reason)
+
+    try:
+        with (folder / MANIFEST).open("rb") as file:
+            raw = file.read(limits.manifest_bytes + 1)
+    except OSError as error:
+        raise PackManifestError(pack=folder.name, reason=f"it cannot be read: {error.strerror}") from error
+    return _head(raw, folder.name, limits, expected, wrong)
+
+
+@contextmanager
+def _opened_file(folder: Path, file: PackFile, manifest: Manifest) -> Iterator[Iterator[zipped.Block]]:
+    """The blocks of a file of a pack in a folder, which must be plain and of the size listed."""
+
+    def wrong(reason: str) -> PackFileError:
+        return PackFileError(pack=manifest.name, file=file.path, reason=reason)
+
+    path = folder / file.path
+    if path.is_symlink() or not path.is_file():
+        raise wrong("is missing")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise wrong(f"cannot be read ({error.strerror})") from error
+    try:
+        size = os.fstat(descriptor).st_size
+        if size != file.size:
+            raise wrong(f"has {size} bytes, {MANIFEST} says {file.size}")
+        yield zipped.blocks_of(descriptor, 0, size, wrong)
+    finally:
+        os.close(descriptor)
+
+
+def _flush_folders(top: Path) -> None:
+    """Make the names of all that was written survive a power cut."""
+    with storage_errors(top):
+        for folder in (*(path for path in top.rglob("*") if path.is_dir()), top, top.parent):
+            flush_folder(folder)

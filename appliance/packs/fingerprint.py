@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 
 from tuf.api.metadata import Root
 
@@ -40,13 +41,21 @@ WORDS = tuple(
 
 def fingerprint(root: Root) -> str:
     """The words of the keys that may sign `root`, with spaces between them."""
+    return _words(public_keys(root))
+
+
+@lru_cache(maxsize=64)  # a fifth of a second, and a list of roots asks for all of them
+def _words(keys: str) -> str:
+    memory = 2 * 128 * SCRYPT_N * SCRYPT_R
+    digest = hashlib.scrypt(keys.encode(), salt=SALT, n=SCRYPT_N, r=SCRYPT_R, p=1, maxmem=memory, dklen=LENGTH)
+    return " ".join(WORDS[byte] for byte in digest)
+
+
+def public_keys(root: Root) -> str:
+    """The keys that may sign `root`, and how many of them must: equal for two roots of the same publisher."""
     role = root.get_delegated_role(Root.type)
     # The values of the keys, not their ids: an id is a label that whoever wrote the file chose.
     keys = sorted(
         json.dumps([key.keytype, key.scheme, key.keyval], sort_keys=True) for key in map(root.get_key, role.keyids)
     )
-    described = json.dumps([role.threshold, keys]).encode()
-    digest = hashlib.scrypt(
-        described, salt=SALT, n=SCRYPT_N, r=SCRYPT_R, p=1, maxmem=2 * 128 * SCRYPT_N * SCRYPT_R, dklen=LENGTH
-    )
-    return " ".join(WORDS[byte] for byte in digest)
+    return json.dumps([role.threshold, keys])

@@ -21,6 +21,8 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 TOKEN = re.compile(r".{1,200}", re.DOTALL)
 MESSAGE = re.compile(r"(?:(?!\{text\}).){0,1000}\{text\}(?:(?!\{text\}).){0,1000}", re.DOTALL)  # with one blank
 MANIFEST = "pack.toml"
+PLAIN_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")  # of a path: it begins with no dot and has ASCII only
+LONGEST_PATH = 200
 LONGEST_MODEL = 1_000_000  # tokens: a bound for what a manifest may say, far above every model
 BLANK = "{text}"  # where a message goes in the form of a chat
 SELFTEST_ARROW = " ⇒ "  # between a sentence and what the pack made of it, in a line of [selftest]
@@ -206,6 +208,8 @@ def _manifest(fields: _Fields, limits: Limits) -> Manifest:
     folded = {file.path.casefold() for file in files}
     if len(folded) != len(files) or MANIFEST in folded:
         raise fields.wrong("two of its files have the same name, or one is named like the manifest")
+    if any(str(above) in folded | {MANIFEST} for path in folded for above in PurePosixPath(path).parents):
+        raise fields.wrong("one of its files has the name of a folder of another")
     if sum(file.size for file in files) > limits.pack_bytes:
         raise fields.wrong(f"its files are larger than {limits.pack_bytes} bytes together")
     names = {file.path for file in files}
@@ -234,6 +238,12 @@ def _manifest(fields: _Fields, limits: Limits) -> Manifest:
         selftest=fields.table("selftest").text_items() if fields.has("selftest") else {},
         card=_card(fields, names),
     )
+
+
+def is_plain_path(path: str) -> bool:
+    """Whether `path` is a relative POSIX path that stays in its folder and exists on every file system we meet."""
+    parts = path.split("/")
+    return len(path) <= LONGEST_PATH and all(PLAIN_PART.fullmatch(part) for part in parts)
 
 
 def _card(fields: _Fields, names: set[str]) -> str:
@@ -381,9 +391,7 @@ class _Fields:
     def path(self, name: str) -> str:
         """A relative POSIX path that stays inside the pack and exists on every file system we meet."""
         value = self.text(name)
-        parts = PurePosixPath(value).parts
-        plain = all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", part) for part in parts)
-        if not parts or not plain or "/".join(parts) != value or len(value) > 200:
+        if not is_plain_path(value):
             raise self.wrong(f"{self._where}{name} “{value[:80]}” is not a plain relative path")
         return value
 

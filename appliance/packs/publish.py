@@ -43,6 +43,7 @@ from appliance.storage.lock import lock_folder
 
 LIFE = timedelta(days=400)  # of a release: a village that gets a stick twice a year may miss one
 METADATA, TARGETS = "metadata", "targets"
+SIGNED_AT = "signed_at"  # a field of ours in the timestamp: when it was signed, for boxes whose clock tells nothing
 OUR_METADATA = re.compile(r"(\d{1,9})\.(targets|snapshot)\.json")
 OUR_ARCHIVE = re.compile(r"[0-9a-f]{64}\.[a-z0-9-]+-\d+\.\d+\.\d+\.pack")
 LEFT_OVER = re.compile(r"\.[a-z0-9._-]+\.(?:tmp|partial|pack)")
@@ -223,7 +224,9 @@ class _Release:
         state.snapshot.signed.meta["targets.json"] = _described(release, raw)
         raw = _signed(state.snapshot, release, expires, signer)
         write_atomically(folder / f"{release}.snapshot.json", raw, EVERYBODY)
-        return _signed(Metadata(Timestamp(snapshot_meta=_described(release, raw))), release, expires, signer)
+        told = {SIGNED_AT: f"{expires - LIFE:%Y-%m-%dT%H:%M:%SZ}"}
+        timestamp = Timestamp(snapshot_meta=_described(release, raw), unrecognized_fields=told)
+        return _signed(Metadata(timestamp), release, expires, signer)
 
     def _sweep(self, release: int, kept: frozenset[Path] | set[Path]) -> None:
         """Remove what no release uses any more and what a cut left; files that are not ours stay."""

@@ -6,28 +6,23 @@ One process at a time keeps a file: what is saved is held in memory too, and wri
 from __future__ import annotations
 
 import builtins
-import json
 import logging
-import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from tinydb import where
-from tinydb.storages import Storage
 from tinydb.table import Document as Row
 from tinydb.table import Table
 
-from appliance.errors import DocumentNotFoundError, StorageError, TextTooLongError
+from appliance.errors import DocumentNotFoundError, NoLastCopyError, StorageError, TextTooLongError
 from appliance.limits import LIMITS, Limits
-from appliance.storage.aside import last_set_aside, set_aside
-from appliance.storage.atomic import ensure_folder, remove_leftovers, storage_errors, write_atomically
-
-Tables = dict[str, dict[str, Any]]
+from appliance.storage.room import Room
+from appliance.storage.tables import TABLE, Copy, DocumentStorage, utc_now
 
 DOCUMENTS = "documents.json"  # the name of the file in the data folder
 
@@ -35,7 +30,6 @@ DOCUMENTS = "documents.json"  # the name of the file in the data folder
 ID_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 ID_LENGTH = 10
 
-_ROW_NUMBER = re.compile(r"[0-9]{1,15}")
 _TEXTS = ("id", "owner", "kind", "language", "title", "text", "saved_at")
 _TEXT_TABLES = ("answers", "translations")
 _log = logging.getLogger(__name__)
@@ -57,28 +51,29 @@ class Document:
     translations: dict[str, str] = field(default_factory=dict)  # language → text placed beside it
 
 
-def utc_now() -> datetime:
-    """The time by the clock of the box."""
-    return datetime.now(UTC)
-
-
 class Documents:
     """Creates, finds, changes and deletes documents; safe to share between threads.
 
     What failed to be saved is not shown as saved: after an error, everything is as it was before the call.
     """
 
-    def __init__(self, path: Path, limits: Limits = LIMITS, now: Callable[[], datetime] = utc_now) -> None:
-        """Open the file `path`, which need not exist.
+    def __init__(
+        self,
+        path: Path,
+        limits: Limits = LIMITS,
+        now: Callable[[], datetime] = utc_now,
+        room: Room | None = None,
+    ) -> None:
+        """Open the file `path`, which need not exist. `room`: the reserve of the disk, which is not to be touched.
 
         Raises:
             StorageError: its folder cannot be made, or the file cannot be read, is larger than
                 `limits.document_file_bytes`, or is broken and cannot be set aside.
         """
-        self._path, self._limits, self._now = path, limits, now
+        self._path, self._limits, self._now, self._room = path, limits, now, room
         self._lock = Lock()
-        self._storage = DocumentStorage(path, limits)
-        self._table = Table(self._storage, "documents", cache_size=0)
+        self._storage = DocumentStorage(path, limits, now)
+        self._table = Table(self._storage, TABLE, cache_size=0)
         unreadable = sum(not _is_readable(row) for row in self._table)
         if unreadable:
             _log.warning("%s: %d documents are not of their form; they stay in the file, unseen", path, unreadable)
@@ -88,6 +83,11 @@ class Documents:
         """A broken file that lies beside the documents until somebody moves it away."""
         return self._storage.set_aside
 
+    @property
+    def last_good(self) -> Copy | None:
+        """A copy from before the documents broke, that `restore_last` would bring back."""
+        return self._storage.last_good
+
     def create(
         self, owner: str, kind: str, language: str, title: str, answers: Mapping[str, str], text: str
     ) -> Document:
@@ -95,12 +95,12 @@ class Documents:
 
         Raises:
             TextTooLongError: the text, or title and answers together, exceed `limits.document_characters`.
+            ReserveError: what is left of the disk is kept for the box itself.
             StorageError: the box holds `limits.documents` already, or the disk takes no more.
         """
         with self._lock:
             rows = self._table.all()
-            if len(rows) >= self._limits.documents:
-                raise StorageError(path=str(self._path), reason=f"it holds {len(rows)} documents, which is the most")
+            self._check_number(len(rows) + 1)
             document = Document(
                 id=_new_id({row.get("id") for row in rows}),
                 owner=owner,
@@ -113,6 +113,7 @@ class Documents:
                 saved_at=self._time(),
             )
             _check_length(document, self._limits)
+            self._check_room()
             self._table.insert(Row(_row(document), document.sequence))
             return document
 
@@ -135,6 +136,7 @@ class Documents:
         Raises:
             DocumentNotFoundError: there is none (any more).
             TextTooLongError: a text, or title and answers together, exceed `limits.document_characters`.
+            ReserveError: what is left of the disk is kept for the box itself.
             StorageError: the disk takes no more.
         """
         with self._lock:
@@ -149,18 +151,24 @@ class Documents:
                 saved_at=self._time(),
             )
             _check_length(new, self._limits)
+            self._check_room()
             self._table.update(_row(new), doc_ids=[new.sequence])
             return new
 
     def delete(self, document_id: str) -> None:
-        """Delete a document for good.
+        """Delete a document for good, from the copy of before too; on a full disk the reserve is given up for it.
 
         Raises:
             DocumentNotFoundError: there is none (any more).
             StorageError: the disk takes no writes; the document is still there.
         """
         with self._lock:
-            self._table.remove(doc_ids=[self._find(document_id).sequence])
+            sequence = self._find(document_id).sequence
+            if self._room is None:
+                self._table.remove(doc_ids=[sequence])
+                return
+            with self._room.housekeeping() as run:
+                run(lambda: _none(self._table.remove(doc_ids=[sequence])))
 
     def list(self, owner: str) -> builtins.list[Document]:
         """Everything `owner` saved, the newest first."""
@@ -168,6 +176,40 @@ class Documents:
             rows = self._table.search(where("owner") == owner)
         found = [_document(row) for row in rows if _is_readable(row)]
         return sorted(found, key=lambda document: document.sequence, reverse=True)
+
+    def restore_last(self) -> int:
+        """Bring back the documents of the last good copy that are not there now, older than those; how many they are.
+
+        Raises:
+            NoLastCopyError: there is no such copy.
+            StorageError: the box would hold more than `limits.documents`, or the disk takes no more.
+        """
+        with self._lock:
+            copy = self._storage.last_good
+            if copy is None:
+                raise NoLastCopyError
+            now, old = self._storage.read() or {}, copy.tables.get(TABLE, {})
+            there = now.get(TABLE, {})
+            ids = {row.get("id") for row in there.values()}
+            back = {number: row for number, row in old.items() if row.get("id") not in ids}
+            self._check_number(len(there) + len(back))
+            self._check_room(copy.size)
+            # What was written since is newer than all that comes back.
+            first = max((int(number) for number in old), default=0)
+            later = {str(int(number) + first): row for number, row in there.items()}
+            self._storage.write({**copy.tables, **now, TABLE: {**back, **later}})
+            self._storage.forget_last_good()
+            return len(back)
+
+    def _check_number(self, documents: int) -> None:
+        most = self._limits.documents
+        if documents > most:
+            raise StorageError(path=str(self._path), reason=f"it holds {most} documents, which is the most")
+
+    def _check_room(self, more: int = 0) -> None:
+        """The whole file is written beside the one that is there, with `more` bytes."""
+        if self._room is not None:
+            self._room.check(self._storage.size + more)
 
     def _find(self, document_id: str) -> Document:
         row = self._table.get(where("id") == document_id)
@@ -179,78 +221,8 @@ class Documents:
         return self._now().isoformat(timespec="seconds")
 
 
-class DocumentStorage(Storage):
-    """A TinyDB storage that is written as a whole, or not at all.
-
-    `set_aside` is a broken file found beside it, now or by an earlier opening. Not locked: its user has the lock.
-    """
-
-    def __init__(self, path: Path, limits: Limits = LIMITS) -> None:
-        """Open `path`; a broken file is set aside and said, and the storage begins empty.
-
-        Raises:
-            StorageError: the folder cannot be made, or the file cannot be read, is larger than
-                `limits.document_file_bytes`, or is broken and cannot be set aside.
-        """
-        self._path, self._limits = path, limits
-        ensure_folder(path.parent)
-        remove_leftovers(path)
-        self._saved = self._open()
-        self.set_aside = last_set_aside(path)
-
-    def read(self) -> Tables | None:
-        """What is saved; TinyDB may change the copy it gets."""
-        return _copy(self._saved) or None
-
-    def write(self, data: Tables) -> None:
-        """Save `data` in place of what was saved.
-
-        Raises:
-            StorageError: it is larger than `limits.document_file_bytes`, or the disk does not take it;
-                what was saved stays.
-        """
-        # A lone surrogate, which UTF-8 has no bytes for, becomes the \udXXX that JSON reads back.
-        content = json.dumps(data, ensure_ascii=False).encode("utf-8", "backslashreplace")
-        if len(content) > self._limits.document_file_bytes:
-            raise self._too_large()
-        write_atomically(self._path, content)
-        self._saved = _copy(data)
-
-    def _open(self) -> Tables:
-        with storage_errors(self._path):
-            try:
-                with self._path.open("rb") as file:
-                    content = file.read(self._limits.document_file_bytes + 1)
-            except FileNotFoundError:
-                return {}
-        # Too large is not broken: after a change of limits it would hide good documents.
-        if len(content) > self._limits.document_file_bytes:
-            raise self._too_large()
-        try:
-            return _tables(content)
-        except (ValueError, RecursionError) as error:
-            _log.warning("%s is broken (%s); it is set aside as %s", self._path, error, set_aside(self._path))
-            return {}
-
-    def _too_large(self) -> StorageError:
-        most = self._limits.document_file_bytes
-        return StorageError(path=str(self._path), reason=f"it may have {most} bytes at most")
-
-
-def _tables(content: bytes) -> Tables:
-    """Read TinyDB's form: tables of rows with a number each. Raises ValueError (UnicodeDecodeError included)."""
-    tables = json.loads(content.decode("utf-8"))
-    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        raise ValueError("it is not a JSON object of tables")
-    for table in tables.values():
-        if not all(_ROW_NUMBER.fullmatch(number) and isinstance(row, dict) for number, row in table.items()):
-            raise ValueError("one of its tables is not a JSON object of numbered rows")
-    return tables
-
-
-def _copy(tables: Tables) -> Tables:
-    """As deep as TinyDB changes what it reads: tables, rows and the fields of a row, not the values of fields."""
-    return {name: {number: dict(row) for number, row in table.items()} for name, table in tables.items()}
+def _none(_: object) -> None:
+    """What a call gave back does not matter."""
 
 
 def _new_id(taken: Iterable[str | None]) -> str:

@@ -48,3 +48,18 @@ def lock_folder(folder: Path) -> FolderLock:
         os.close(descriptor)
         raise FolderInUseError(path=str(folder)) from None
     return FolderLock(descriptor)
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process holds the lock file `path`. Raises OSError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

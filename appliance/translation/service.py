@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from appliance.errors import (
     EmptyTextError,
@@ -14,6 +17,7 @@ from appliance.errors import (
 )
 from appliance.inference.engines import Engines, never
 from appliance.inference.job import Job
+from appliance.inference.kept import Task
 from appliance.inference.queue import Context, JobQueue
 from appliance.limits import LIMITS, Limits
 from appliance.packs.manifest import Figure, Manifest
@@ -71,6 +75,22 @@ class Translation:
         return "".join(segment.before + segment.source + segment.after for segment in self.segments)
 
 
+def pack_translation(translation: Translation) -> dict[str, Any]:
+    """A translation as JSON values."""
+    return asdict(translation)
+
+
+def unpack_translation(values: Any) -> Translation:
+    """The translation that `pack_translation` made JSON values of. Raises TypeError, KeyError."""
+
+    def segment(each: dict[str, Any]) -> Segment:
+        numbers = {name: tuple(each[name]) for name in ("missing", "added")}
+        return Segment(**{**each, **numbers})
+
+    segments = tuple(map(segment, values["segments"]))
+    return Translation(**{**values, "segments": segments})
+
+
 @dataclass(frozen=True)
 class StepQuality:
     """What a pack's own figures say of a direction."""
@@ -94,8 +114,32 @@ class Quality:
         return min(hardest(step.figures) for step in self.steps) < STARTER_BELOW
 
 
+@dataclass(eq=False)
+class _Offered:
+    """What can be had with the packs of one moment; `users` work with it now."""
+
+    routes: dict[tuple[str, str], Route]
+    detector: LanguageDetector
+    users: int = 0
+
+    @property
+    def packs(self) -> list[InstalledPack]:
+        return list({pack.path: pack for route in self.routes.values() for pack in route.packs}.values())
+
+
 def _nobody(*_: object) -> None:
     """Nobody follows the translation."""
+
+
+@dataclass(frozen=True)
+class _Follower:
+    """Who is told how a translation gets on, as `TranslationService.translate` says."""
+
+    on_part: Callable[[list[Segment]], None]
+    on_progress: Callable[[int, int], None]
+    on_wait: Callable[[], None]
+    between_parts: Callable[[], None]
+    others_wait: Callable[[], bool]
 
 
 class TranslationService:
@@ -110,23 +154,65 @@ class TranslationService:
         beam: int,
         limits: Limits = LIMITS,
     ) -> None:
-        self._routes, self._engines = find_routes(packs, beam), engines
-        self._detector, self._queue, self._limits = detector, queue, limits
+        self._now = _Offered(find_routes(packs, beam), detector)
+        self._engines, self._queue, self._beam, self._limits = engines, queue, beam, limits
+        self._changing = threading.Lock()
+        self._replaced: list[_Offered] = []  # with jobs still at work on them
 
     @property
     def directions(self) -> list[tuple[str, str]]:
         """(source, target) pairs of BCP 47 tags that can be had: direct ones, then those through a third language."""
-        return sorted(self._routes, key=lambda way: (self._routes[way].through, way))
+        routes = self._now.routes
+        return sorted(routes, key=lambda way: (routes[way].through, way))
 
     @property
     def packs(self) -> list[InstalledPack]:
         """The packs that are used, by name."""
-        found = {pack.name: pack for route in self._routes.values() for pack in route.packs}
+        found = {pack.name: pack for pack in self._now.packs}
         return [found[name] for name in sorted(found)]
 
     @property
     def languages(self) -> list[str]:
-        return sorted({language for way in self._routes for language in way})
+        return sorted({language for way in self._now.routes for language in way})
+
+    def replace(self, packs: Iterable[InstalledPack], detector: LanguageDetector) -> None:
+        """Work with `packs` from now on. What is being translated is finished with those of before.
+
+        The engines of packs that are not among them are closed once nobody works with them.
+        """
+        new = _Offered(find_routes(packs, self._beam), detector)
+        with self._changing:
+            self._replaced.append(self._now)
+            self._now = new
+            self._engines.employ(new.packs)
+            self._retire_unused()
+
+    def packs_at_work(self) -> list[InstalledPack]:
+        """The packs that are used, and those that were replaced and still have a translation to finish."""
+        with self._changing:
+            return list({pack.path: pack for each in (self._now, *self._replaced) for pack in each.packs}.values())
+
+    @contextmanager
+    def _at_work(self) -> Iterator[_Offered]:
+        """What is offered now, kept as it is for as long as this is open."""
+        with self._changing:
+            offered = self._now
+            offered.users += 1
+        try:
+            yield offered
+        finally:
+            with self._changing:
+                offered.users -= 1
+                self._retire_unused()
+
+    def _retire_unused(self) -> None:
+        """Under the lock: let go of what was replaced and has no work left."""
+        over = [each for each in self._replaced if not each.users]
+        if over:
+            self._replaced = [each for each in self._replaced if each.users]
+            kept = {pack.path for each in (self._now, *self._replaced) for pack in each.packs}
+            gone = {pack.path: pack for each in over for pack in each.packs if pack.path not in kept}
+            self._engines.retire(gone.values())
 
     def through(self, source: str, target: str) -> str:
         """The language that this direction goes through, "" if it is direct. Raises UnknownLanguagePairError."""
@@ -155,7 +241,7 @@ class TranslationService:
             raise EmptyTextError
         if len(text) > self._limits.translation_characters:
             raise TextTooLongError(length=len(text), most=self._limits.translation_characters)
-        if not self._routes:
+        if not self._now.routes:
             raise NoModelError(kind="translation")
         if not source:
             source = self._detect(text, target)
@@ -169,13 +255,19 @@ class TranslationService:
 
         `hold_for`: the device that leaves the request with the box, as `JobQueue.submit` says.
         """
-        chosen = self.check(text, source, target)
-        request = {"text": text, "source": chosen[0], "target": chosen[1], "detected": not source}
+        task = self.task(text, *self.check(text, source, target), detected=not source)
+        return self._queue.submit(
+            owner, task.kind, task.work, task.cost, task.request, background=task.background, hold_for=hold_for
+        )
+
+    def task(self, text: str, source: str, target: str, *, detected: bool) -> Task:
+        """What translates `text`, for the queue. Raises UnknownLanguagePairError."""
 
         def work(context: Context) -> Translation:
             done = self.translate(
                 text,
-                *chosen,
+                source,
+                target,
                 cancelled=context.cancelled,
                 on_part=lambda segments: context.text(text=_joined(segments)),
                 on_progress=context.progress,
@@ -185,17 +277,22 @@ class TranslationService:
                 owner=context.owner,
                 background=context.background,
             )
-            return replace(done, detected=not source)
+            return replace(done, detected=detected)
 
-        return self._queue.submit(
-            owner,
-            "translation",
-            work,
-            cost=self.cost(text, *chosen),
-            request=request,
-            background=self.is_long(text),
-            hold_for=hold_for,
-        )
+        request = {"text": text, "source": source, "target": target, "detected": detected}
+        return Task("translation", request, work, self.cost(text, source, target), self.is_long(text))
+
+    def task_again(self, request: dict[str, Any]) -> Task:
+        """What was asked before, made again after a restart.
+
+        Raises:
+            KeyError, ValueError: it is no request of ours.
+            UnknownLanguagePairError, TextTooLongError, NoModelError: it cannot be done any more.
+        """
+        text, source, target = (request[name] for name in ("text", "source", "target"))
+        if not all(isinstance(each, str) and each for each in (text, source, target)):
+            raise ValueError("a text or a language is missing")
+        return self.task(text, *self.check(text, source, target), detected=bool(request.get("detected")))
 
     def is_long(self, text: str) -> bool:
         """Whether `text` has so many sentences that its translation gives way to shorter ones."""
@@ -233,49 +330,56 @@ class TranslationService:
             EngineTooLargeError, EngineBusyError, EngineError: the model has no room, or cannot be opened.
             CancelledError: `cancelled()` was true between two steps of the model.
         """
-        asker = Asker(owner, background, cancelled)
+        with self._at_work() as offered:
+            route = self._route(source, target, offered)
+            asker = Asker(owner, background, cancelled)
+            follower = _Follower(on_part, on_progress, on_wait, between_parts, others_wait)
+            segments = self._translate(text, route, asker, follower)
+        return Translation(source, target, tuple(segments), detected=False, through=route.through)
 
+    def _translate(self, text: str, route: Route, asker: Asker, follower: _Follower) -> list[Segment]:
         def run(step: Step, texts: list[str]) -> list[Rendered]:
-            with self._engines.translator(step.pack, cancelled=cancelled, on_wait=on_wait) as translator:
+            with self._engines.translator(step.pack, cancelled=asker.cancelled, on_wait=follower.on_wait) as translator:
                 return render(translator, step, texts, asker)
 
-        route = self._route(source, target)
+        languages = (route.steps[0].source, route.steps[-1].target)
         segments: list[Segment] = []
         before = 0  # characters of the parts that are ready
-        for part in self._parts(sentences.split(text), route, others_wait):
+        for part in self._parts(sentences.split(text), route, follower.others_wait):
             characters = sum(len(piece.before + piece.sentence + piece.after) for piece in part)
             results = [Rendered(piece.sentence) for piece in part]
             for number, step in enumerate(route.steps, 1):
                 again = run(step, [each.text for each in results])
                 results = [new.after(old) for new, old in zip(again, results, strict=True)]
                 if number < len(route.steps):
-                    on_progress(before + characters * number // len(route.steps), len(text))
-            ready = [_segment(piece, result, (source, target)) for piece, result in zip(part, results, strict=True)]
+                    follower.on_progress(before + characters * number // len(route.steps), len(text))
+            ready = [_segment(piece, result, languages) for piece, result in zip(part, results, strict=True)]
             segments += ready
             before += characters
-            on_part(ready)
-            on_progress(before, len(text))
+            follower.on_part(ready)
+            follower.on_progress(before, len(text))
             if before < len(text):
-                between_parts()
-        return Translation(source, target, tuple(segments), detected=False, through=route.through)
+                follower.between_parts()
+        return segments
 
     def translate_lines(self, lines: list[str], source: str, target: str) -> list[str]:
         """Translate many lines at once, in the largest batches: what the command line uses."""
         pieces = [sentences.split(line) for line in lines]
         texts = [piece.sentence for line in pieces for piece in line]
-        for step in self._route(source, target).steps:
-            with self._engines.translator(step.pack) as translator:
-                texts = [each.text for each in render(translator, step, texts, Asker())]
+        with self._at_work() as offered:
+            for step in self._route(source, target, offered).steps:
+                with self._engines.translator(step.pack) as translator:
+                    texts = [each.text for each in render(translator, step, texts, Asker())]
         results = iter(texts)
         return [sentences.join([replace(piece, sentence=next(results)) for piece in line]) for line in pieces]
 
     def detect(self, text: str) -> str:
         """The installed language that `text` is in. Raises LanguageNotRecognisedError."""
-        return self._detector.detect(text)
+        return self._now.detector.detect(text)
 
     def _detect(self, text: str, target: str) -> str:
         try:
-            return self._detector.detect(text)
+            return self._now.detector.detect(text)
         except LanguageNotRecognisedError:
             # Only figures and signs: they are copied, whatever the direction.
             others = [one for one, other in self.directions if other == target]
@@ -283,8 +387,8 @@ class TranslationService:
                 raise
             return others[0]
 
-    def _route(self, source: str, target: str) -> Route:
-        route = self._routes.get((source, target))
+    def _route(self, source: str, target: str, offered: _Offered | None = None) -> Route:
+        route = (offered or self._now).routes.get((source, target))
         if route is None:
             installed = ", ".join(f"{one}→{other}" for one, other in self.directions) or "–"
             raise UnknownLanguagePairError(source=source, target=target, installed=installed)

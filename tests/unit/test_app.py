@@ -94,7 +94,7 @@ def test_documents_that_cannot_be_read_are_set_aside_and_told(settings: Config) 
 def test_a_box_that_cannot_open_its_documents_still_translates(
     settings: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise ReadOnlyError(path="documents.json")
 
     monkeypatch.setattr("appliance.app.Documents", refuse)

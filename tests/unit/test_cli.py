@@ -11,6 +11,8 @@ from click.testing import CliRunner, Result
 
 from appliance.cli import main
 from appliance.packs import archive
+from appliance.storage.documents import Documents
+from tests.publisher import version
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,6 +92,20 @@ def test_packs_are_listed_verified_installed_and_activated(run, tiny_pack: Path,
     assert (verified.exit_code, "ok   tiny 0.1.0" in verified.output) == (0, True)
 
 
+def test_a_newer_version_is_tried_out_and_taken_back(run, tiny_pack: Path) -> None:  # type: ignore[no-untyped-def]
+    assert run("packs", "rollback", "tiny").exit_code == 1
+    run("packs", "install", str(tiny_pack))
+    assert "no version of tiny before" in run("packs", "rollback", "tiny").output
+    run("packs", "install", str(version(tiny_pack, "0.2.0")))
+    assert "tiny 0.1.0 is in use again" in run("packs", "rollback", "tiny").output
+    broken = version(tiny_pack, "0.3.0")
+    with (broken / "pack.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[selftest]\nen-es = "The water is clean. ⇒ El agua está limpia y fresca hoy."\n')
+    failed = run("packs", "install", str(broken))
+    assert (failed.exit_code, "did not pass its self-test" in failed.output) == (1, True)
+    assert [line.split()[1] for line in run("packs", "list").output.splitlines() if "tiny " in line] == ["0.1.0"]
+
+
 def test_a_pack_with_one_byte_changed_fails_verification(run, tiny_pack: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     run("packs", "install", str(tiny_pack))
     changed = tmp_path / "data" / "packs" / "tiny" / "0.1.0" / "encoder.onnx"
@@ -125,3 +141,27 @@ def test_settings_are_listed_with_what_they_are(run) -> None:  # type: ignore[no
 def test_a_wrong_setting_stops_the_start(run) -> None:  # type: ignore[no-untyped-def]
     result = run("settings", BARAZA_PORT="many")
     assert (result.exit_code, "port" in result.output) == (1, True)
+
+
+def test_a_box_is_backed_up_and_brought_back(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    data, words = tmp_path / "data", {"BARAZA_BACKUP_PASSPHRASE": "four words are enough"}
+    saved = Documents(data / "documents.json").create("phone", "letter", "en", "The pump", {}, "Dear Sir")
+    made = run("backup", str(tmp_path / "box.baraza"), **words)
+    assert (made.exit_code, "1 documents" in made.output) == (0, True), made.output
+    Documents(data / "documents.json").delete(saved.id)
+    assert run("restore", str(tmp_path / "box.baraza"), stdin="wrong words\n").exit_code == 1
+    restored = run("restore", str(tmp_path / "box.baraza"), **words)
+    assert (restored.exit_code, "before-restore" in restored.output) == (0, True), restored.output
+    assert Documents(data / "documents.json").get(saved.id) == saved
+
+
+def test_the_last_good_copy_is_brought_back(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "data" / "documents.json"
+    assert run("documents", "restore-last").exit_code == 1
+    documents = Documents(path)
+    saved = [documents.create("phone", "letter", "en", title, {}, "") for title in ("one", "two")]
+    path.write_bytes(b"broken")
+    Documents(path)
+    result = run("documents", "restore-last")
+    assert (result.exit_code, "Brought back: 1" in result.output) == (0, True), result.output
+    assert Documents(path).get(saved[0].id) == saved[0]

@@ -74,7 +74,7 @@ def test_the_front_page_has_three_doors(shipped: Flask) -> None:
 
 
 def test_a_box_without_a_pack_says_so_and_the_rest_works(box: Box) -> None:
-    box.appliance.translation._routes.clear()
+    box.appliance.translation._now.routes.clear()
     phone = box.phone()
     refused = phone.get("/translate")
     assert refused.status_code == 503

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, jsonify, redirect, render_template, url_for
+from werkzeug.wrappers import Response
 
 from appliance import __version__
+from appliance.errors import DocumentsLastCopyError
 from webui.messages import words_for
 from webui.site import appliance
 
@@ -22,9 +24,17 @@ def show() -> str:
         version=__version__,
         packs=[pack.manifest for pack in box.packs.active()],
         problems=[(words_for(problem), str(problem)) for problem in box.problems],
+        last_copy=any(isinstance(problem, DocumentsLastCopyError) for problem in box.problems),
         articles=len(articles),
         publishers=sorted(publishers, key=str.casefold),
     )
+
+
+@pages.post("/about/bring-back")
+def bring_back() -> Response:
+    """Bring back the documents of the last good copy. It adds what is missing, so anybody may."""
+    appliance().restore_documents()
+    return redirect(url_for("about.show"), 303)
 
 
 @pages.get("/healthz")

@@ -51,6 +51,7 @@ def mine() -> str:
         "requests.html",
         jobs=appliance().queue.held_for(device()),
         just_left="left" in request.args,
+        just_deleted="deleted" in request.args,
         state_words=state_words,
         hours=appliance().limits.job_held_seconds // 3600,
     )
@@ -95,6 +96,19 @@ def cancel(job_id: str) -> AnyResponse:
     """Stop a job."""
     appliance().queue.cancel(job_id)
     return redirect(url_for("jobs.show", job_id=job_id), 303)
+
+
+@pages.post("/jobs/<job_id>/again")
+def again(job_id: str) -> AnyResponse:
+    """Let the box do anew what was left with it, from what is kept of the request."""
+    return taken(appliance().run_again(job_id))
+
+
+@pages.post("/jobs/<job_id>/delete")
+def delete(job_id: str) -> AnyResponse:
+    """Delete a request that is over for good, with its result."""
+    appliance().queue.forget(job_id)
+    return redirect(url_for("jobs.mine", deleted="yes"), 303)
 
 
 def _view(job: Job) -> dict[str, Any]:

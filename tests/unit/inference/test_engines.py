@@ -114,6 +114,33 @@ def test_an_engine_is_opened_when_first_needed_and_stays_open() -> None:
     assert (len(shop.opened), shop.engines.use().taken) == (1, 10 * MIB)
 
 
+def test_an_engine_that_was_replaced_is_closed_once_it_is_given_back(others: ThreadPoolExecutor) -> None:
+    shop = Shop(100)
+    with shop.borrow("idle"):
+        pass
+    holding = Holding(others, shop, "busy")
+    assert holding.got.wait(SOON)
+    shop.engines.retire([pack_of("idle"), pack_of("busy"), pack_of("never-opened")])
+    assert shop.names == ["busy"]
+    with shop.borrow("busy"):  # who still works with it finds it open
+        pass
+    holding.end()
+    assert shop.names == []
+    assert len(shop.opened) == 2
+
+
+def test_an_engine_that_is_wanted_again_stays_open() -> None:
+    shop = Shop(100)
+    shop.engines.retire([pack_of("a")])
+    with shop.borrow("a"):
+        pass
+    assert shop.names == []
+    shop.engines.employ([pack_of("a")])
+    with shop.borrow("a"):
+        pass
+    assert shop.names == ["a"]
+
+
 def test_forty_who_ask_at_once_open_it_once(others: ThreadPoolExecutor) -> None:
     shop = Shop(100)
     shop.gate.clear()

@@ -53,6 +53,31 @@ def test_a_wrong_field_is_said_by_name(tiny_pack: Path, old: str, new: str, reas
         parse_manifest(changed.encode(), "tiny")
 
 
+DATA = Path(__file__).resolve().parents[2] / "data"
+
+
+@pytest.mark.parametrize(
+    ("pack", "old", "new", "reason"),
+    [
+        ("tiny-llm/pack", 'graph = "model.onnx"', 'graph = "other.onnx"', r"uses other\.onnx, which it does not list"),
+        ("tiny-llm/pack", "context = ", "context = 0 # ", "no room for a token"),
+        ("tiny-llm/pack", "ends = ", "ends = [] # ", "no token that ends an answer"),
+        ("tiny-embedding", 'graph = "model.onnx"', 'graph = "other.onnx"', r"uses other\.onnx, which it does not list"),
+        ("tiny-embedding", "dimensions = ", "dimensions = 0 # ", "no dimension"),
+        ("tiny-embedding", "most_tokens = ", "most_tokens = 2 # ", "no room for a token"),
+        ("tiny/pack", "[[translation.directions]]", "[[translation.ways]]", "no direction of translation"),
+        ("tiny/pack", "[[sources]]", "[[figures]]\nset = 'a'\nmetric = 'b'\nvalue = '7'\n[[sources]]", "not a number"),
+        ("tiny/pack", "[[sources]]", "[sources]", "sources is not a list of tables"),
+    ],
+)
+def test_settings_that_make_no_sense_are_said(pack: str, old: str, new: str, reason: str) -> None:
+    text = (DATA / pack / "pack.toml").read_text(encoding="utf-8")
+    changed = text.replace(old, new)
+    assert changed != text
+    with pytest.raises(PackManifestError, match=reason):
+        parse_manifest(changed.encode(), "it")
+
+
 @pytest.mark.parametrize("size", ["-1", "1.5", '"12"', "true", str(10**18)])
 def test_a_size_that_cannot_be_is_refused(tiny_pack: Path, size: str) -> None:
     lines = [f"size = {size}" if line.startswith("size = ") else line for line in text_of(tiny_pack).splitlines()]

@@ -218,11 +218,14 @@ def test_a_pack_lost_from_the_stick_is_said_and_can_be_published_again(
 def test_a_pack_that_is_not_sound_is_not_signed(
     put: Callable[..., Published], stick: Path, tiny_pack: Path, tmp_path: Path, packed: bool
 ) -> None:
-    (tiny_pack / "words.en.txt").write_bytes(bytes(reversed((tiny_pack / "words.en.txt").read_bytes())))
+    words = (tiny_pack / "words.en.txt").read_bytes()
     pack = tiny_pack
     if packed:
         pack = tmp_path / "tiny.pack"
         archive.create(tiny_pack, pack)
+        pack.write_bytes(pack.read_bytes().replace(words, bytes(reversed(words))))  # a pack is stored as it is
+    else:
+        (tiny_pack / "words.en.txt").write_bytes(bytes(reversed(words)))
     with pytest.raises(PackFileError, match=r"words\.en\.txt.*sha256"):
         put(pack)
     assert not list(stick.glob("targets/*/*"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import DiskFullError, ReadOnlyError, StorageError
-from appliance.storage.atomic import ensure_folder, remove_leftovers, write_atomically
+from appliance.storage.atomic import ensure_folder, remove_leftovers, write_atomically, written_atomically
 
 OLD = b"old " * 5_000
 NEW = b"new! " * 6_000
@@ -246,3 +246,31 @@ def test_a_folder_that_is_there_stays_as_it_is(file: Path) -> None:
 def test_a_file_in_the_way_of_a_folder_is_an_error_of_storage(file: Path, below: str) -> None:
     with pytest.raises(StorageError, match="Not a directory"):
         ensure_folder(file / below)
+
+
+def test_a_content_in_parts_can_be_read_by_others_if_its_mode_says_so(file: Path) -> None:
+    with written_atomically(file, 0o644) as parts:
+        parts.write(NEW[:100])
+        parts.write(NEW[100:])
+        parts.seek(0)
+        assert parts.read() == NEW
+        assert file.read_bytes() == OLD
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (NEW, 0o644)
+    assert names(file.parent) == ["file.json"]
+
+
+def test_a_content_in_parts_that_broke_off_leaves_the_old_one(file: Path) -> None:
+    with pytest.raises(RuntimeError), written_atomically(file) as parts:
+        parts.write(NEW)
+        raise RuntimeError
+    assert file.read_bytes() == OLD
+    assert names(file.parent) == ["file.json"]
+
+
+def test_a_disk_that_knows_no_modes_is_written_all_the_same(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr("os.fchmod", refuse)
+    write_atomically(file, NEW, 0o644)
+    assert file.read_bytes() == NEW
