@@ -14,6 +14,7 @@ import logging
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -40,11 +41,12 @@ from appliance.packs.choice import ACTIVE, TRIALS, Choice, read_choice, write_ch
 from appliance.packs.copying import Progress, never
 from appliance.packs.manifest import MANIFEST, NAME, VERSION, Manifest, PackFile, read_manifest
 from appliance.storage.atomic import ensure_folder, flush_folder, remove_leftovers, storage_errors
-from appliance.storage.lock import lock_folder
+from appliance.storage.lock import FolderLock, lock_folder
 
 log = logging.getLogger(__name__)
 
 BLOCK = 1024 * 1024
+GLANCE, GLANCES = 0.1, 50  # seconds between two looks at whether another program is done, and how many
 STAGED, REMOVED = ".installing-", ".removed-"
 FOLDER = re.compile(rf"{VERSION.pattern}(?:~[1-9]\d{{0,3}})?")
 
@@ -103,8 +105,15 @@ def _verify_file(folder: Path, file: PackFile, manifest: Manifest, progress: Cal
 class PackStore:
     """Finds, installs and activates packs. `shipped` is read only; `installed` is made when needed."""
 
-    def __init__(self, shipped: Path, installed: Path, limits: Limits = LIMITS) -> None:
-        self._shipped, self._installed, self._limits = shipped, installed, limits
+    def __init__(
+        self,
+        shipped: Path,
+        installed: Path,
+        limits: Limits = LIMITS,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`pause(seconds)` is called while another program changes the packs, as a box does a moment at its start."""
+        self._shipped, self._installed, self._limits, self._pause = shipped, installed, limits, pause
 
     # What there is
 
@@ -198,7 +207,7 @@ class PackStore:
             StorageError: there is no room, or the folder cannot be written.
             CancelledError: `cancelled()` was true; and what `selftest` raises.
         """
-        with self._alone():
+        with self._alone(GLANCES):
             self._sweep()
             head = archive.head(source, self._limits, expected)
             _check_age(head.manifest)
@@ -213,7 +222,7 @@ class PackStore:
 
     def activate(self, name: str, version: str) -> None:
         """Put a version that is on the box in use. Raises PackNotInstalledError if it is not there."""
-        with self._alone():
+        with self._alone(GLANCES):
             if not NAME.fullmatch(name) or version not in self.versions(name):
                 raise PackNotInstalledError(pack=f"{name} {version}")
             self._switch(name, self.versions(name)[version])
@@ -226,7 +235,7 @@ class PackStore:
             NoPreviousVersionError: there is no version before.
             PacksBusyError, StorageError: it cannot be done now.
         """
-        with self._alone():
+        with self._alone(GLANCES):
             if not NAME.fullmatch(name) or self.find(name) is None:
                 raise PackNotInstalledError(pack=name)
             before = self.previous(name)
@@ -277,16 +286,25 @@ class PackStore:
     # One after the other
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Nobody else changes the packs, in this process or another. Raises PacksBusyError."""
-        try:
-            lock = lock_folder(self._installed)
-        except FolderInUseError:
-            raise PacksBusyError from None
+    def _alone(self, glances: int = 0) -> Iterator[None]:
+        """Nobody else changes the packs, in this process or another.
+
+        Raises PacksBusyError: somebody does still, after so many glances more.
+        """
+        lock = self._lock(glances)
         try:
             yield
         finally:
             lock.release()
+
+    def _lock(self, glances: int) -> FolderLock:
+        for left in range(glances, -1, -1):
+            try:
+                return lock_folder(self._installed)
+            except FolderInUseError:
+                if left:
+                    self._pause(GLANCE)
+        raise PacksBusyError
 
     def _stage(
         self,

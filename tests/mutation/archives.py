@@ -326,8 +326,8 @@ MUTANTS = (
     Mutant(
         "one installation at a time",
         STORE,
-        "            raise PacksBusyError from None",
-        "            lock = lock_folder(self._installed / 'none')",
+        "        raise PacksBusyError",
+        "        return lock_folder(self._installed / 'none')",
         f"{OF_INSTALL}test_two_installations_at_once_do_not_mix",
         (),
     ),

@@ -37,7 +37,7 @@ class PowerCut(BaseException):
 
 @pytest.fixture
 def packs(tmp_path: Path) -> PackStore:
-    return PackStore(tmp_path / "shipped", tmp_path / "installed")
+    return PackStore(tmp_path / "shipped", tmp_path / "installed", pause=lambda _seconds: None)
 
 
 @pytest.fixture
@@ -291,6 +291,22 @@ def test_two_installations_at_once_do_not_mix(packs: PackStore, make: Make, tmp_
 
     packs.install(make("1.1.0"), selftest=meanwhile)
     assert in_use(packs) == "1.1.0 goats"
+
+
+def test_an_installation_waits_a_moment_for_another(packs: PackStore, make: Make, tmp_path: Path) -> None:
+    packs.install(make("1.0.0"))
+    lock = lock_folder(tmp_path / "installed")
+    paused: list[float] = []
+
+    def pause(seconds: float) -> None:
+        paused.append(seconds)
+        if len(paused) == 3:
+            lock.release()
+
+    patient = PackStore(tmp_path / "shipped", tmp_path / "installed", pause=pause)
+    patient.install(make("1.1.0"))
+    assert in_use(packs) == "1.1.0 goats"
+    assert len(paused) == 3
 
 
 def test_an_installation_can_be_cancelled(packs: PackStore, make: Make, tmp_path: Path) -> None:
