@@ -23,6 +23,7 @@ from appliance.errors import (
     StorageError,
 )
 from appliance.inference import memory, providers, session
+from appliance.inference.apart import Apart
 from appliance.inference.engines import Engines, Openers, ignore, never
 from appliance.inference.job import Job
 from appliance.inference.keeping import Keeping
@@ -53,7 +54,8 @@ KINDS = Path(__file__).parent / "drafting" / "kinds"
 class Appliance:
     """A box that is switched on. What is broken is left out and told in `problems`; the rest works."""
 
-    def __init__(self, config: Config, limits: Limits = LIMITS) -> None:
+    def __init__(self, config: Config, limits: Limits = LIMITS, *, apart: bool = False) -> None:
+        """With `apart`, translators work in a process of their own, as is best for a box that serves phones."""
         self.config, self.limits = config, limits
         self.problems: list[BarazaError] = []
         self.queue = JobQueue(limits, lanes=config.lanes)
@@ -61,7 +63,9 @@ class Appliance:
         self.provider = providers.choose(config.provider)
         session.use(self.provider)
         budget = memory.budget(config.memory, memory.measure())
-        self.engines = Engines(budget, config.threads, limits, Openers(translation=open_translator))
+        self.apart = Apart()
+        open_ = self.apart.open_translator if apart else open_translator
+        self.engines = Engines(budget, config.threads, limits, Openers(translation=open_))
         self._refreshing = threading.Lock()
         self._of_packs: list[BarazaError] = []  # those of `problems` that are of packs
         self._verified: dict[Path, InstalledPack] = {}
@@ -101,6 +105,7 @@ class Appliance:
             self._tending.join()
         self.queue.close()
         self.engines.close()
+        self.apart.close()
         if self._warming is not None:
             self._warming.join()
         if self._lock is not None:

@@ -79,7 +79,7 @@ def serve(host: str | None, port: int | None) -> None:
     environment = _environment({"host": host, "port": port})
     chosen = config.load(environment)
     logging.basicConfig(level=chosen.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    appliance = Appliance(chosen)
+    appliance = Appliance(chosen, apart=True)
     appliance.start()
     try:
         serve_pages(appliance)

@@ -30,6 +30,8 @@ class Limits:
     job_held_seconds: int = 12 * 3_600
     held_patience_seconds: int = 3_600  # a held request that waited longer takes its turn though others wait
     background_sentences: int = 20  # a text of more gives way to shorter ones
+    company: int = 8  # short requests that share a turn
+    company_cost: int = 1_600  # characters that they have together
     job_events: int = 2_000
     stream_heartbeat_seconds: int = 10
     stream_seconds: int = 600

@@ -40,6 +40,7 @@ from appliance.inference.translator import Translator
 from appliance.limits import LIMITS
 from appliance.packs.store import InstalledPack, verify
 from benchmarks.harness import Row, report
+from benchmarks.village import memory_of
 
 GIB = 1024**3
 PI = (1 * GIB, 2 * GIB)
@@ -75,8 +76,9 @@ def main() -> None:
 
 
 def open_box(data: Path, beam: int = 4) -> Appliance:
-    """A box with its shipped packs and an empty data folder, not started."""
-    return Appliance(load({"BARAZA_DATA": str(data), "BARAZA_THREADS": str(THREADS), "BARAZA_BEAM": str(beam)}))
+    """A box with its shipped packs and an empty data folder, its translators apart, as one that serves; not started."""
+    settings = {"BARAZA_DATA": str(data), "BARAZA_THREADS": str(THREADS), "BARAZA_BEAM": str(beam)}
+    return Appliance(load(settings), apart=True)
 
 
 # What a pack takes
@@ -189,7 +191,7 @@ def limits() -> tuple[list[Row], dict[str, Any]]:
 
 
 def work_under(limit: int) -> dict[str, Any]:
-    """Hold this process to `limit` bytes, start a box in it, and put every kind of work through its queue."""
+    """Hold this process, and each that it starts, to `limit` bytes, and put every kind of work through a box in it."""
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     with tempfile.TemporaryDirectory() as data:
         box = open_box(Path(data))
@@ -222,16 +224,18 @@ def measured(*arguments: str) -> Any:
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-# Figures of this process, in MB
+# Figures of this process and those it started, in MB
 
 
 def resident() -> float:
-    return float(psutil.Process().memory_info().rss / 1e6)
+    """What they have for themselves, and what they share once."""
+    return memory_of(psutil.Process()) / 1e6
 
 
 def peak() -> float:
-    """The most that was resident at one time."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    """No more than this was resident at one time: the most of this process, and of the largest that it started."""
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(resource.getrusage(kind).ru_maxrss for kind in kinds) * 1024 / 1e6
 
 
 if __name__ == "__main__":

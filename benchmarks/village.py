@@ -15,7 +15,7 @@ What is told:
   the largest of all times over what was due;
 - Jain's index, (Σx)² / nΣx², over the phones of the work that each got done, in seconds of a phone alone: throughput,
   as slowdowns differ by design between short work and long. 1 is equal; 1/n is one phone that gets everything;
-- errors: every answer that is not what a person would call an answer; resident memory of the box.
+- errors: every answer that is not what a person would call an answer; memory of the box (its processes together).
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ def load(address: str, box: psutil.Process, phones: int, seconds: float, seed: i
     for thread in threads:
         thread.start()
     while (now := time.perf_counter()) < stop:
-        done.memory.append(box.memory_info().rss)
+        done.memory.append(memory_of(box))
         time.sleep(min(SAMPLE, max(0.0, stop - now)))
     done.ended = time.perf_counter()
     after = _processor_seconds(box)
@@ -256,9 +256,23 @@ def _visit(phone: Phone, number: int, kind: str, dice: random.Random) -> Visit:
     return Visit(number, kind, began, followed.first, followed.ended)
 
 
+def memory_of(box: psutil.Process) -> int:
+    """Bytes of the box: what its processes have for themselves, and what they share (libraries, weights) once.
+
+    Shared pages are counted by the kernel's proportional set size, which gives each process its part of them.
+    """
+    return sum(each.memory_full_info().pss for each in processes_of(box))
+
+
+def processes_of(box: psutil.Process) -> list[psutil.Process]:
+    """The process of the pages, and that of the engines."""
+    return [box, *box.children(recursive=True)]
+
+
 def _processor_seconds(box: psutil.Process) -> dict[str, float]:
-    spent = {"box": box.cpu_times(), "phones": psutil.Process().cpu_times()}
-    return {who: each.user + each.system for who, each in spent.items()}
+    spent = {"box": processes_of(box), "phones": [psutil.Process()]}
+    times = {who: [each.cpu_times() for each in processes] for who, processes in spent.items()}
+    return {who: sum(each.user + each.system for each in found) for who, found in times.items()}
 
 
 # What it comes to

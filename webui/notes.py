@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_babel import gettext, lazy_gettext
 
-from appliance.translation.service import Segment
+from appliance.translation.texts import Segment
 from webui.languages import language_name
 
 # What the texts were that a model was measured on, by the name of the set. An unknown set is shown by its name.

@@ -26,7 +26,7 @@ from appliance.errors import BarazaError, CancelledError, EngineBusyError, Engin
 from appliance.inference.embedder import Embedder
 from appliance.inference.generator import TextGenerator
 from appliance.inference.memory import MIB, give_back
-from appliance.inference.translator import Translator
+from appliance.inference.translator import Translates, Translator
 from appliance.limits import LIMITS, Limits
 from appliance.packs.store import InstalledPack
 
@@ -44,7 +44,7 @@ Notice = Callable[[], None]
 class Openers:
     """What opens a pack of each kind, given the threads and the limits."""
 
-    translation: Opener[Translator] = Translator
+    translation: Opener[Translates] = Translator
     generation: Opener[TextGenerator] = TextGenerator
     embedding: Opener[Embedder] = Embedder
 
@@ -121,7 +121,7 @@ class Engines:
 
     def translator(
         self, pack: InstalledPack, *, cancelled: Cancelled = never, on_wait: Notice = ignore
-    ) -> AbstractContextManager[Translator]:
+    ) -> AbstractContextManager[Translates]:
         """Borrow the translator of `pack`: `with engines.translator(pack) as translator: …`.
 
         `on_wait` is called once if it is not open, before it is opened or waited for; `cancelled` is asked while

@@ -15,7 +15,7 @@ from typing import Any
 
 from appliance.errors import BarazaError, JobInterruptedError, StorageError, error_of
 from appliance.inference.job import Job, State
-from appliance.inference.queue import JobQueue, Work
+from appliance.inference.queue import JobQueue, Together, Work
 from appliance.storage.journal import Journal, KeptJob
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ class Task:
     work: Work
     cost: float
     background: bool = False
+    together: Together | None = None
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 The box works in turns, each in a lane (a thread); several lanes work at the same time. A turn is a short job, or a part
 of a long one (`background`), whose work says where its parts end (`Context.breathe`). It is the turn of the owner
 served longest ago (`turns`), so a document of two hundred sentences does not stop a neighbour's one sentence, and a
-long text gets on however many short ones are asked for. An owner's short jobs come before the long ones, and long ones
-have turns in half of the lanes at most. What an owner left with the box (`held_for`) is done when nobody else wants
-anything, or when it waited very long.
+long text gets on however many short ones are asked for. Short jobs that are alike share a turn (`Together`). An
+owner's short jobs come before the long ones, and long ones have turns in all lanes but one at most. What an owner left
+with the box (`held_for`) is done when nobody else wants anything, or when it waited very long.
 
 A job lives in memory only, but for those that were left with the box: whoever is given to `keep_held` is told of each
 of their changes, to write them down, and gives them back with `restore` after a restart. The id of a job begins with a
@@ -14,14 +14,14 @@ word drawn at start-up, so that after a restart the page can say that the job wa
 
 from __future__ import annotations
 
-import itertools
 import logging
 import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from appliance.errors import (
@@ -33,16 +33,13 @@ from appliance.errors import (
     OwnerQueueFullError,
     QueueFullError,
 )
-from appliance.inference.forecast import Pace, begins_in
+from appliance.inference.forecast import Forecast
 from appliance.inference.job import Event, Job, State
+from appliance.inference.longwork import LongWork
 from appliance.inference.turns import Turns
 from appliance.limits import LIMITS, Limits
 
 log = logging.getLogger(__name__)
-
-FIRST_PART = 1.0  # seconds until long work breathes, until there is a measurement
-PART_MEMORY = 0.7  # how much of the length of a part known so far stays after each
-FINEST = 8  # parts of a long job that an estimate counts with
 
 
 class Context:
@@ -55,6 +52,11 @@ class Context:
     def owner(self) -> str:
         """Who takes turns with the others: what of this work shares an engine with theirs is counted to them."""
         return self._job.owner
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What was asked."""
+        return self._job.request
 
     @property
     def background(self) -> bool:
@@ -92,35 +94,16 @@ class Context:
 Work = Callable[[Context], Any]
 
 
-class _LongWork:
-    """Work that stops between its parts: in a thread of its own, that runs only while a lane lends it a turn."""
+@dataclass(frozen=True)
+class Together:
+    """How short jobs of one `key` are worked on in one turn, which takes less than a turn for each.
 
-    def __init__(self, work: Callable[[], None]) -> None:
-        self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
-        self._thread: threading.Thread | None = None
-        self._work = work
-        self.is_over = False
+    `work` gives the place of a job among the contexts, and its result, as it is done. What it leaves out, and all
+    that is left when it raises, is worked on by itself.
+    """
 
-    def turn(self) -> None:
-        """Let it work until it pauses or ends."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="baraza-long-work", daemon=True)
-            self._thread.start()
-        self._go.release()
-        self._back.acquire()
-
-    def pause(self) -> None:
-        """Called by the work: give the turn back, and wait for the next."""
-        self._back.release()
-        self._go.acquire()
-
-    def _run(self) -> None:
-        self._go.acquire()
-        try:
-            self._work()
-        finally:
-            self.is_over = True
-            self._back.release()
+    key: Hashable
+    work: Callable[[Sequence[Context]], Generator[tuple[int, Any], None, None]]
 
 
 class JobQueue:
@@ -128,19 +111,20 @@ class JobQueue:
 
     def __init__(self, limits: Limits = LIMITS, clock: Callable[[], float] = time.monotonic, lanes: int = 1) -> None:
         self._limits, self._clock, self._lanes = limits, clock, lanes
-        self._most_background = max(1, lanes // 2)
+        self._most_background = max(1, lanes - 1)
         self._boot = secrets.token_hex(4)
         self._boots = {self._boot}  # and those of jobs that were taken back
         self._lock = threading.RLock()
         self._turn_came = threading.Condition(self._lock)  # for the workers
         self._line = Turns[Job](limits.jobs_kept)
-        self._held = Turns[Job](limits.jobs_kept)
+        self._held = Turns[Job](limits.jobs_kept)  # of what was left with the box
         self._work: dict[str, Work] = {}
-        self._long_work: dict[str, _LongWork] = {}  # what has begun, by the id of its job
+        self._together: dict[str, Together] = {}  # of short jobs, by id
+        self._company: dict[str, list[Job]] = {}  # those that share the turn of a short job, by its id
+        self._long_work: dict[str, LongWork] = {}  # what has begun, by the id of its job
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._at_work: list[Job] = []  # a lane each
-        self._pace = Pace()
-        self._part = FIRST_PART  # seconds of long work between two breaths
+        self._forecast = Forecast(self._line, self._held, self._at_work, self._company, lanes, clock)
         self._closing = False
         self._workers: list[threading.Thread] = []
         self._keep: Callable[[Job], None] | None = None
@@ -201,12 +185,14 @@ class JobQueue:
         *,
         background: bool = False,
         hold_for: str = "",
+        together: Together | None = None,
     ) -> Job:
         """Put a job in the queue.
 
         `background`: it is long, and its work calls `Context.breathe` between its parts.
         `hold_for`: the device that leaves it with the box: it is done when there is time, whether somebody looks or
         not, and its result is kept for `limits.job_held_seconds`.
+        `together`: how it shares a turn with others like it, if it is short.
 
         Raises:
             QueueFullError: the box holds as many waiting jobs as it can.
@@ -223,10 +209,16 @@ class JobQueue:
             line = self._line_of(job)
             line.add(owner, job, long=long)
             most = self._limits.wait_seconds
-            if not hold_for and self._seconds_of_all() > most and (seconds := self._waits(job)) > most:
+            if (
+                not hold_for
+                and self._forecast.seconds_of_all() > most
+                and (seconds := self._forecast.waits(job)) > most
+            ):
                 line.remove(owner, job)
                 raise LongWaitError(wait=round(seconds))
             self._work[job.id] = work
+            if together is not None and not long:
+                self._together[job.id] = together
             self._jobs[job.id] = job
             self._note_change(job)
             self._turn_came.notify()
@@ -271,20 +263,19 @@ class JobQueue:
         with self._lock:
             if job.state is not State.WAITING:
                 return 0.0
-            return begins_in(self._lanes_free_in(), (seconds for _, seconds in self._turns_before(job)))
+            return self._forecast.begins_in(job)
 
     def jobs_before(self, job: Job) -> int:
         """How many jobs have a turn before `job` begins, those at work included if they hold every lane."""
         with self._lock:
             if job.state is not State.WAITING:
                 return 0
-            before = {each.id for each, _ in self._turns_before(job)}
-            return len(before.union(each.id for each in self._at_work) if self._no_lane_is_free() else before)
+            return self._forecast.jobs_before(job)
 
     def seconds_left(self, job: Job) -> float:
         """About how many seconds of work are left of a job that has begun; 0 of another."""
         with self._lock:
-            return self._rest_of(job) if job.state is State.RUNNING else 0.0
+            return self._forecast.rest_of(job) if job.state is State.RUNNING else 0.0
 
     def wait_until_over(self, job: Job, seconds: float) -> bool:
         """Wait for the end of a job, at most `seconds`; whether it is over."""
@@ -344,7 +335,7 @@ class JobQueue:
             if job.background:
                 self._long_work[job.id].turn()
             else:
-                self._do(job)
+                self._do_short(job)
         finally:
             with self._lock:
                 self._give_lane_back(job)
@@ -356,7 +347,7 @@ class JobQueue:
         if not job.background:
             return
         with self._lock:
-            self._part = PART_MEMORY * self._part + (1 - PART_MEMORY) * (self._clock() - job.turn_began)
+            self._forecast.learn_part(self._clock() - job.turn_began)
             self._end_turn(job)
             job.turn_began = self._clock()
             if self._closing or not self._others_come_before(job):
@@ -394,6 +385,27 @@ class JobQueue:
                 # As with broken work: what cannot be written down must not take the worker with it.
                 log.exception("job %s (%s) could not be kept", job.id, job.kind)
 
+    def _do_short(self, job: Job) -> None:
+        """Work on a short job, and on those that share its turn."""
+        jobs, together = [job, *self._company.get(job.id, ())], self._together.get(job.id)
+        if together is not None and len(jobs) > 1:
+            self._do_together(jobs, together)
+            with self._lock:
+                for each in jobs:
+                    each.turn_began = self._clock()
+        for each in jobs:
+            self._do(each)
+
+    def _do_together(self, jobs: Sequence[Job], together: Together) -> None:
+        try:
+            with closing(together.work([Context(self, job) for job in jobs])) as done:
+                for place, result in done:
+                    self._work.pop(jobs[place].id, None)
+                    self._finish(jobs[place], State.DONE, result=result, shared_by=len(jobs))
+        except Exception as error:
+            # One that breaks must not break the others: what is left is tried by itself.
+            log.warning("%d requests could not be worked on together: %r", len(jobs), error)
+
     def _do(self, job: Job) -> None:
         work = self._work.pop(job.id, None)
         if work is None:
@@ -411,11 +423,13 @@ class JobQueue:
         else:
             self._finish(job, State.DONE, result=result)
 
-    def _finish(self, job: Job, state: State, result: Any = None, error: BarazaError | None = None) -> None:
+    def _finish(
+        self, job: Job, state: State, result: Any = None, error: BarazaError | None = None, shared_by: int = 1
+    ) -> None:
         with self._lock:
-            self._end_turn(job)
+            self._end_turn(job, shared_by)
             if state is State.DONE:
-                self._pace.learn(job.kind, job.cost, job.worked)
+                self._forecast.learn(job)
             if self._closing and job.held_for and state is State.CANCELLED and not job.is_over:
                 job.state = State.WAITING  # for the next start
                 self._note_change(job)
@@ -440,7 +454,7 @@ class JobQueue:
             else (self._line, limits.jobs_waiting, limits.jobs_waiting_per_owner)
         )
         if len(line) >= most:
-            raise QueueFullError(seconds=max(1, round(self._seconds_of_all())))
+            raise QueueFullError(seconds=max(1, round(self._forecast.seconds_of_all())))
         if line.waiting_of(owner) >= most_of_one:
             raise OwnerQueueFullError(most=most_of_one)
 
@@ -461,27 +475,46 @@ class JobQueue:
         if job is None:
             return None
         self._line_of(job).take(short_only=not job.background)
-        job.turn_began = self._clock()
         self._at_work.append(job)
         if job.background and job.id not in self._long_work:
-            self._long_work[job.id] = _LongWork(lambda: self._do(job))
-        if job.state is State.WAITING:
-            job.state = State.RUNNING
-            self._note_change(job)
-            job.changed.notify_all()
+            self._long_work[job.id] = LongWork(lambda: self._do(job))
+        self._company[job.id] = self._invited(job)
+        for each in (job, *self._company[job.id]):
+            each.turn_began = self._clock()
+            if each.state is State.WAITING:
+                each.state = State.RUNNING
+                self._note_change(each)
+                each.changed.notify_all()
         return job
+
+    def _invited(self, job: Job) -> list[Job]:
+        """Those that share the turn of `job`: of the others like it the first in the line, so that it stays short."""
+        if job.id not in self._together:
+            return []
+        key, company = self._together[job.id].key, [job]
+
+        def is_like(each: Job) -> bool:
+            theirs = self._together.get(each.id)
+            cost = sum(one.cost for one in company) + each.cost
+            new = all(one.owner != each.owner for one in company)
+            return theirs is not None and theirs.key == key and new and cost <= self._limits.company_cost
+
+        while len(company) < self._limits.company and (found := self._line.take_short(is_like)) is not None:
+            company.append(found)
+        return company[1:]
 
     def _give_lane_back(self, job: Job) -> None:
         """After a turn; a long job that is not over waits for the next."""
         self._at_work.remove(job)
+        self._company.pop(job.id, None)
         if job.background and not self._long_work[job.id].is_over:
             self._line_of(job).add(job.owner, job, long=True, again=True)
         else:
             self._long_work.pop(job.id, None)
         self._turn_came.notify()
 
-    def _end_turn(self, job: Job) -> None:
-        job.worked += self._clock() - job.turn_began
+    def _end_turn(self, job: Job, shared_by: int = 1) -> None:
+        job.worked += (self._clock() - job.turn_began) / shared_by
 
     def _others_come_before(self, job: Job) -> bool:
         """Whether a job that has a turn would not have the next one, too, if it asked for it as the others do."""
@@ -496,6 +529,7 @@ class JobQueue:
     def _end(self, job: Job, state: State, result: Any = None, error: BarazaError | None = None) -> None:
         job.state, job.result, job.error, job.ended = state, result, error, self._clock()
         self._work.pop(job.id, None)
+        self._together.pop(job.id, None)
         self._note_change(job)
         self._add(job, "done" if state is State.DONE else "failed", {"state": state.value})
 
@@ -537,50 +571,3 @@ class JobQueue:
     def _note_forgotten(self, job: Job) -> None:
         job.forgotten = True
         self._note_change(job)
-
-    # Estimates; under the lock
-
-    def _no_lane_is_free(self) -> bool:
-        return len(self._at_work) >= self._lanes
-
-    def _turns(self, coarse: bool = True) -> Iterator[tuple[Job, float]]:
-        """The turns to come, with the seconds of each, were nothing more asked for.
-
-        `coarse`: turns of the longest work are told as fewer and longer ones, as nobody reads all of thousands.
-        """
-        for line in (self._line, self._held):
-            longest = max((self._rest_of(job) for job in line), default=0.0) if coarse else 0.0
-            yield from line.order(self._rest_of, max(self._part, longest / FINEST))
-
-    def _turns_before(self, job: Job) -> Iterator[tuple[Job, float]]:
-        """Those before the first of `job`: of each other owner hardly more than one, told as long as it is."""
-        return itertools.takewhile(lambda turn: turn[0] is not job, self._turns(coarse=bool(job.held_for)))
-
-    def _waits(self, job: Job) -> float:
-        """The seconds that a job which waits will have waited when it ends: for its first turn, and between turns."""
-        rest, others = self._rest_of(job), 0.0
-        for each, seconds in self._turns():
-            if each is not job:
-                others += seconds
-                continue
-            rest -= seconds
-            if rest <= 0:
-                break
-        return min(self._lanes_free_in()) + others / self._lanes
-
-    def _lanes_free_in(self) -> list[float]:
-        """For each lane, the seconds until its turn ends."""
-        free = [self._rest_of_turn(job) for job in self._at_work]
-        return free + [0.0] * max(self._lanes - len(free), 0)
-
-    def _rest_of(self, job: Job) -> float:
-        """The seconds of work that are left of a job, by what such work takes."""
-        now = self._clock() - job.turn_began if job in self._at_work else 0.0
-        return max(0.0, self._pace.seconds(job.kind, job.cost) - job.worked - now)
-
-    def _rest_of_turn(self, job: Job) -> float:
-        rest = self._rest_of(job)
-        return min(rest, max(0.0, self._part - (self._clock() - job.turn_began))) if job.background else rest
-
-    def _seconds_of_all(self) -> float:
-        return sum(map(self._rest_of, itertools.chain(self._at_work, self._line, self._held))) / self._lanes

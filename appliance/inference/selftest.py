@@ -20,7 +20,7 @@ from appliance.inference.chat import Message
 from appliance.inference.embedder import Embedder
 from appliance.inference.engines import Engines, never
 from appliance.inference.generator import TextGenerator
-from appliance.inference.translator import Translator
+from appliance.inference.translator import Translates
 from appliance.packs.manifest import SELFTEST_ARROW
 from appliance.packs.store import InstalledPack
 
@@ -88,7 +88,7 @@ def _run(pack: InstalledPack, engines: Engines, cancelled: Callable[[], bool]) -
     return ()
 
 
-def _translate(translator: Translator, lines: dict[str, list[str]], cancelled: Callable[[], bool]) -> tuple[Said, ...]:
+def _translate(translator: Translates, lines: dict[str, list[str]], cancelled: Callable[[], bool]) -> tuple[Said, ...]:
     ways = {f"{source}-{target}": (source, target) for source, target in sorted(translator.directions)}
     unknown = set(lines) - set(ways)
     if unknown:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -55,8 +56,71 @@ def ignore(_number: int, _sentence: Translated) -> None:
     """Nobody follows the progress."""
 
 
-class Translator:
-    """Translates sentences in the directions of one pack; safe to share between threads."""
+class Translates(ABC):
+    """What translates sentences in the directions of a pack, here or in another process."""
+
+    pack: InstalledPack
+
+    @property
+    @abstractmethod
+    def directions(self) -> frozenset[tuple[str, str]]:
+        """(source, target) pairs of BCP 47 tags."""
+
+    @abstractmethod
+    def rank(
+        self,
+        sentences: Sequence[str],
+        source: str,
+        target: str,
+        found: Callable[[int, Iterable[Translated]], None],
+        *,
+        beam: int = 1,
+        cancelled: Callable[[], bool] = never,
+        owner: str = "",
+        background: bool = False,
+    ) -> None:
+        """Search a translation of each of `sentences`; `found(number, translations)` is given the best one first.
+
+        All else as `translate`.
+        """
+
+    def translate(
+        self,
+        sentences: Sequence[str],
+        source: str,
+        target: str,
+        *,
+        beam: int = 1,
+        cancelled: Callable[[], bool] = never,
+        on_done: Callable[[int, Translated], None] = ignore,
+        accept: Callable[[str, str], bool] | None = None,
+        owner: str = "",
+        background: bool = False,
+    ) -> list[Translated]:
+        """Translate each of `sentences`; a blank one stays as it is.
+
+        `cancelled` is asked before every step; `on_done(number, sentence)` is called as each is ready,
+        short ones first. `accept(sentence, translation)` chooses among what the search found anyway: the best
+        translation that it accepts is taken, else the best. Who calls at the same time shares the work, sentence by
+        sentence, in fair shares by `owner`; `background` work has a smaller one.
+
+        Raises:
+            UnknownLanguagePairError: the pack does not translate `source` to `target`.
+            CancelledError: `cancelled()` was true.
+        """
+        results = [Translated(sentence) for sentence in sentences]
+
+        def choose(number: int, found: Iterable[Translated]) -> None:
+            ranked = iter(found)
+            results[number] = next(ranked) if accept is None else _first(ranked, sentences[number], accept)
+            on_done(number, results[number])
+
+        self.rank(sentences, source, target, choose, beam=beam, cancelled=cancelled, owner=owner, background=background)
+        return results
+
+
+class Translator(Translates):
+    """Translates in this process; safe to share between threads."""
 
     def __init__(
         self, pack: InstalledPack, threads: int, limits: Limits = LIMITS, *, use_shortlist: bool = True
@@ -98,33 +162,21 @@ class Translator:
     def directions(self) -> frozenset[tuple[str, str]]:
         return frozenset(self._ways)
 
-    def translate(
+    def rank(
         self,
         sentences: Sequence[str],
         source: str,
         target: str,
+        found: Callable[[int, Iterable[Translated]], None],
         *,
         beam: int = 1,
         cancelled: Callable[[], bool] = never,
-        on_done: Callable[[int, Translated], None] = ignore,
-        accept: Callable[[str, str], bool] | None = None,
         owner: str = "",
         background: bool = False,
-    ) -> list[Translated]:
-        """Translate each of `sentences`; a blank one stays as it is.
-
-        `cancelled` is asked before every step; `on_done(number, sentence)` is called as each is ready,
-        short ones first. `accept(sentence, translation)` chooses among what the search found anyway: the best
-        translation that it accepts is taken, else the best. Who calls at the same time shares the work, sentence by
-        sentence, in fair shares by `owner`; `background` work has a smaller one.
-
-        Raises:
-            UnknownLanguagePairError: the pack does not translate `source` to `target`.
-            CancelledError: `cancelled()` was true.
-        """
+    ) -> None:
+        """As `Translates.rank`; `found` is called as each is ready, short ones first."""
         way = self._way(source, target)
         encoded = [self._encode(sentence, way) for sentence in sentences]
-        results = [Translated(sentence) for sentence in sentences]
         blank = len(way.tag) + 1
         numbers = {
             self._sentence(ids, way): number
@@ -135,13 +187,10 @@ class Translator:
         def finish(sentence: Sentence) -> None:
             number = numbers[sentence]
             cut = len(encoded[number]) > self._source_pieces
-            found = (Translated(self._pieces.decode(each.tokens), cut, each.held) for each in sentence.ranked())
-            results[number] = next(found) if accept is None else _first(found, sentences[number], accept)
-            on_done(number, results[number])
+            found(number, (Translated(self._pieces.decode(each.tokens), cut, each.held) for each in sentence.ranked()))
 
         beam = min(beam, self._limits.beam)
         self._batcher.run(list(numbers), beam, finish, owner=owner, background=background, cancelled=cancelled)
-        return results
 
     def decode_ids(
         self,

@@ -83,9 +83,13 @@ class Turns(Generic[T]):
         if name is None:
             raise LookupError("nothing waits")
         one = self._owners[name]
-        self._turns += 1
-        one.turn = self._turns
-        return one.line(short_only).popleft()
+        return self._give(one, one.line(short_only))
+
+    def take_short(self, fits: Callable[[T], bool]) -> T | None:
+        """The first short thing of the owner served longest ago, of those whose first one `fits`; None if none does."""
+        fitting = (one for one in self._owners.values() if one.short and fits(one.short[0]))
+        best = min(fitting, key=lambda one: one.turn, default=None)
+        return None if best is None else self._give(best, best.short)
 
     def order(self, seconds_of: Callable[[T], float], part: float) -> Iterator[tuple[T, float]]:
         """The turns as `take` would give them, were nothing more to come, and the seconds of each.
@@ -109,6 +113,11 @@ class Turns(Generic[T]):
                 line.popleft()
             if short or long:
                 heapq.heappush(turns, (number, not short, rank, name))
+
+    def _give(self, one: _Owner[T], line: deque[T]) -> T:
+        self._turns += 1
+        one.turn = self._turns
+        return line.popleft()
 
     @staticmethod
     def _key(one: _Owner[T], rank: int, name: str) -> tuple[int, bool, int, str]:

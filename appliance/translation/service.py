@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -18,44 +18,18 @@ from appliance.errors import (
 from appliance.inference.engines import Engines, never
 from appliance.inference.job import Job
 from appliance.inference.kept import Task
-from appliance.inference.queue import Context, JobQueue
+from appliance.inference.queue import Context, JobQueue, Together
 from appliance.limits import LIMITS, Limits
 from appliance.packs.manifest import Figure, Manifest
 from appliance.packs.store import InstalledPack
 from appliance.translation import sentences
 from appliance.translation.languages import LanguageDetector
-from appliance.translation.numbers import differing_in
 from appliance.translation.routes import Route, figures_of, find_routes, hardest
-from appliance.translation.sentences import Piece
 from appliance.translation.steps import Asker, Rendered, Step, render
+from appliance.translation.texts import Follower, Segment, Text, joined, nobody, translate_texts
 
+FIRST_PART = 2  # sentences, the first to be seen
 STARTER_BELOW = 60.0  # chrF2; a pack with a set under it is called “starter quality” on the page
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One sentence and its translation.
-
-    `missing` are numbers of the sentence that the translation lacks, `added` those that it alone has, as they stand
-    there; `cut`: the end of the sentence was left out; `circling`: it says the same again and again, or the model did;
-    `foreign`: it is left as it is, for it is not in the letters of its language; `restored`: its true numbers were
-    put in the places of others that the model had been given.
-    """
-
-    before: str
-    source: str
-    target: str
-    after: str
-    missing: tuple[str, ...] = ()
-    added: tuple[str, ...] = ()
-    cut: bool = False
-    circling: bool = False
-    foreign: bool = False
-    restored: bool = False
-
-    @property
-    def needs_a_look(self) -> bool:
-        return bool(self.missing or self.added) or self.cut or self.circling or self.foreign
 
 
 @dataclass(frozen=True)
@@ -68,7 +42,7 @@ class Translation:
 
     @property
     def text(self) -> str:
-        return _joined(self.segments)
+        return joined(self.segments)
 
     @property
     def source_text(self) -> str:
@@ -125,21 +99,6 @@ class _Offered:
     @property
     def packs(self) -> list[InstalledPack]:
         return list({pack.path: pack for route in self.routes.values() for pack in route.packs}.values())
-
-
-def _nobody(*_: object) -> None:
-    """Nobody follows the translation."""
-
-
-@dataclass(frozen=True)
-class _Follower:
-    """Who is told how a translation gets on, as `TranslationService.translate` says."""
-
-    on_part: Callable[[list[Segment]], None]
-    on_progress: Callable[[int, int], None]
-    on_wait: Callable[[], None]
-    between_parts: Callable[[], None]
-    others_wait: Callable[[], bool]
 
 
 class TranslationService:
@@ -257,30 +216,27 @@ class TranslationService:
         """
         task = self.task(text, *self.check(text, source, target), detected=not source)
         return self._queue.submit(
-            owner, task.kind, task.work, task.cost, task.request, background=task.background, hold_for=hold_for
+            owner,
+            task.kind,
+            task.work,
+            task.cost,
+            task.request,
+            background=task.background,
+            hold_for=hold_for,
+            together=task.together,
         )
 
     def task(self, text: str, source: str, target: str, *, detected: bool) -> Task:
         """What translates `text`, for the queue. Raises UnknownLanguagePairError."""
 
         def work(context: Context) -> Translation:
-            done = self.translate(
-                text,
-                source,
-                target,
-                cancelled=context.cancelled,
-                on_part=lambda segments: context.text(text=_joined(segments)),
-                on_progress=context.progress,
-                on_wait=context.opening,
-                between_parts=context.breathe,
-                others_wait=context.others_wait,
-                owner=context.owner,
-                background=context.background,
-            )
+            asker = Asker(context.owner, context.background, context.cancelled)
+            done = self._translate_one(text, source, target, asker, _follower(context))
             return replace(done, detected=detected)
 
         request = {"text": text, "source": source, "target": target, "detected": detected}
-        return Task("translation", request, work, self.cost(text, source, target), self.is_long(text))
+        together = Together(("translation", source, target), self._translate_together)
+        return Task("translation", request, work, self.cost(text, source, target), self.is_long(text), together)
 
     def task_again(self, request: dict[str, Any]) -> Task:
         """What was asked before, made again after a restart.
@@ -310,10 +266,10 @@ class TranslationService:
         target: str,
         *,
         cancelled: Callable[[], bool] = never,
-        on_part: Callable[[list[Segment]], None] = _nobody,
-        on_progress: Callable[[int, int], None] = _nobody,
-        on_wait: Callable[[], None] = _nobody,
-        between_parts: Callable[[], None] = _nobody,
+        on_part: Callable[[list[Segment]], None] = nobody,
+        on_progress: Callable[[int, int], None] = nobody,
+        on_wait: Callable[[], None] = nobody,
+        between_parts: Callable[[], None] = nobody,
         others_wait: Callable[[], bool] = never,
         owner: str = "",
         background: bool = False,
@@ -330,37 +286,43 @@ class TranslationService:
             EngineTooLargeError, EngineBusyError, EngineError: the model has no room, or cannot be opened.
             CancelledError: `cancelled()` was true between two steps of the model.
         """
+        asker = Asker(owner, background, cancelled)
+        follower = Follower(on_part, on_progress, on_wait, between_parts, others_wait)
+        return self._translate_one(text, source, target, asker, follower)
+
+    def _translate_one(self, text: str, source: str, target: str, asker: Asker, follower: Follower) -> Translation:
         with self._at_work() as offered:
             route = self._route(source, target, offered)
-            asker = Asker(owner, background, cancelled)
-            follower = _Follower(on_part, on_progress, on_wait, between_parts, others_wait)
-            segments = self._translate(text, route, asker, follower)
+            ((_, segments),) = self._translate([Text(text, follower)], route, asker)
         return Translation(source, target, tuple(segments), detected=False, through=route.through)
 
-    def _translate(self, text: str, route: Route, asker: Asker, follower: _Follower) -> list[Segment]:
-        def run(step: Step, texts: list[str]) -> list[Rendered]:
-            with self._engines.translator(step.pack, cancelled=asker.cancelled, on_wait=follower.on_wait) as translator:
-                return render(translator, step, texts, asker)
+    def _translate_together(self, contexts: Sequence[Context]) -> Generator[tuple[int, Translation], None, None]:
+        """The short translations in one direction that `contexts` are of, in shared batches, as they are ready."""
+        source, target = (contexts[0].request[name] for name in ("source", "target"))
+        texts = [Text(each.request["text"], _follower(each), each.cancelled) for each in contexts]
+        asker = Asker(contexts[0].owner, False, lambda: all(each.cancelled() for each in contexts))
+        with self._at_work() as offered:
+            route = self._route(source, target, offered)
+            for place, segments in self._translate(texts, route, asker):
+                detected = contexts[place].request["detected"]
+                yield place, Translation(source, target, tuple(segments), detected, route.through)
 
-        languages = (route.steps[0].source, route.steps[-1].target)
-        segments: list[Segment] = []
-        before = 0  # characters of the parts that are ready
-        for part in self._parts(sentences.split(text), route, follower.others_wait):
-            characters = sum(len(piece.before + piece.sentence + piece.after) for piece in part)
-            results = [Rendered(piece.sentence) for piece in part]
-            for number, step in enumerate(route.steps, 1):
-                again = run(step, [each.text for each in results])
-                results = [new.after(old) for new, old in zip(again, results, strict=True)]
-                if number < len(route.steps):
-                    follower.on_progress(before + characters * number // len(route.steps), len(text))
-            ready = [_segment(piece, result, languages) for piece, result in zip(part, results, strict=True)]
-            segments += ready
-            before += characters
-            follower.on_part(ready)
-            follower.on_progress(before, len(text))
-            if before < len(text):
-                follower.between_parts()
-        return segments
+    def _translate(self, texts: Sequence[Text], route: Route, asker: Asker) -> Iterator[tuple[int, list[Segment]]]:
+        """As `translate_texts`: a short first part of each, so that something is seen soon; then larger ones, as large
+        as a turn while others wait.
+
+        Where the engines of a route have no room beside each other, all is one part: each is opened once then.
+        """
+
+        def run(step: Step, asked: list[str], on_wait: Callable[[], None]) -> list[Rendered]:
+            with self._engines.translator(step.pack, cancelled=asker.cancelled, on_wait=on_wait) as translator:
+                return render(translator, step, asked, asker)
+
+        def size(follower: Follower) -> int:
+            return self._limits.turn_sentences if follower.others_wait() else self._limits.part_sentences
+
+        first = FIRST_PART if self._engines.fit(route.packs) else self._limits.translation_characters
+        yield from translate_texts(texts, route.steps, run, first, size)
 
     def translate_lines(self, lines: list[str], source: str, target: str) -> list[str]:
         """Translate many lines at once, in the largest batches: what the command line uses."""
@@ -394,33 +356,12 @@ class TranslationService:
             raise UnknownLanguagePairError(source=source, target=target, installed=installed)
         return route
 
-    def _parts(self, pieces: list[Piece], route: Route, others_wait: Callable[[], bool]) -> Iterator[list[Piece]]:
-        """A short first part, so that something is seen soon; then larger ones, as large as a turn if `others_wait`.
 
-        Where the engines of a route have no room beside each other, all is one part: each is opened once then.
-        """
-        size = 2 if self._engines.fit(route.packs) else max(1, len(pieces))
-        while pieces:
-            yield pieces[:size]
-            pieces = pieces[size:]
-            size = self._limits.turn_sentences if others_wait() else self._limits.part_sentences
-
-
-def _joined(segments: Iterable[Segment]) -> str:
-    return "".join(each.before + each.target + each.after for each in segments)
-
-
-def _segment(piece: Piece, result: Rendered, languages: tuple[str, str]) -> Segment:
-    missing, added = differing_in(piece.sentence, result.text, languages)
-    return Segment(
-        piece.before,
-        piece.sentence,
-        result.text,
-        piece.after,
-        missing,
-        added,
-        result.cut,
-        result.circling,
-        result.foreign,
-        result.restored,
+def _follower(context: Context) -> Follower:
+    return Follower(
+        on_part=lambda segments: context.text(text=joined(segments)),
+        on_progress=context.progress,
+        on_wait=context.opening,
+        between_parts=context.breathe,
+        others_wait=context.others_wait,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from appliance.inference.translator import Translated, Translator, never
+from appliance.inference.translator import Translated, Translates, never
 from appliance.packs.store import InstalledPack
 from appliance.translation import numbers, typed
 from appliance.translation.typed import Typed
@@ -65,7 +65,7 @@ class Rendered:
         )
 
 
-def render(translator: Translator, step: Step, sentences: Sequence[str], asker: Asker) -> list[Rendered]:
+def render(translator: Translates, step: Step, sentences: Sequence[str], asker: Asker) -> list[Rendered]:
     """Translate `sentences` with the engine of the step; blank ones stay as they are. Raises CancelledError."""
     read = [typed.read(sentence, step.source) for sentence in sentences]
     texts = [each.text for each in read]

@@ -115,7 +115,7 @@ def test_a_request_is_stopped_and_sent_again(live: Live) -> None:
 
 def test_a_request_that_fails_says_so_in_place(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     box, where = live.box()
-    monkeypatch.setattr("appliance.translation.service.differing_in", lambda *_: 1 / 0)
+    monkeypatch.setattr("appliance.translation.texts.differing_in", lambda *_: 1 / 0)
     page = live.send(where)
     box.translator.open.set()
     expect(page.get_by_role("alert")).to_contain_text("Something went wrong inside the box.")

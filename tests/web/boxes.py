@@ -116,7 +116,7 @@ class Box:
 
 
 def make_appliance(data: Path, limits: Limits = LIMITS, **settings: str) -> Appliance:
-    environment = {"BARAZA_DATA": str(data), "BARAZA_PORT": "0", "BARAZA_THREADS": "1"}
+    environment = {"BARAZA_DATA": str(data), "BARAZA_PORT": "0", "BARAZA_THREADS": "1", "BARAZA_LANES": "1"}
     return Appliance(load(environment | {f"BARAZA_{name.upper()}": value for name, value in settings.items()}), limits)
 
 

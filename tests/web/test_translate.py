@@ -50,7 +50,7 @@ def test_paragraphs_and_line_breaks_stay(box: Box) -> None:
 
 def test_what_needs_a_look_is_marked_in_words(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "appliance.translation.service.differing_in",
+        "appliance.translation.texts.differing_in",
         lambda one, *_: (("12",), ("40",)) if "goats" in one else ((), ()),
     )
     sent = box.phone().translate("The water is clean. I have 12 goats. This is an endless one.")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Generator, Sequence
 
 import pytest
 
-from appliance.errors import (
-    CancelledError,
-)
-from appliance.inference.job import State
-from appliance.inference.queue import Context, JobQueue
+from appliance.errors import CancelledError, EmptyTextError
+from appliance.inference.job import Job, State
+from appliance.inference.queue import Context, JobQueue, Together
 from appliance.limits import Limits
 from tests.queues import Clock, endless, run_all, submit, submit_long, submit_parts
 
@@ -201,8 +200,8 @@ def test_as_many_jobs_are_at_work_as_there_are_lanes() -> None:
     assert {job.state for job in jobs} == {State.DONE}
 
 
-@pytest.mark.parametrize(("lanes", "most"), [(1, 1), (2, 1), (3, 1), (4, 2)])
-def test_long_work_holds_half_of_the_lanes_at_most(lanes: int, most: int) -> None:
+@pytest.mark.parametrize(("lanes", "most"), [(1, 1), (2, 1), (3, 2), (4, 3)])
+def test_long_work_leaves_one_of_several_lanes_to_what_is_short(lanes: int, most: int) -> None:
     queue = JobQueue(lanes=lanes)
     at_work = threading.Semaphore(0)
     go_on = threading.Event()
@@ -240,3 +239,140 @@ def test_closing_ends_what_is_at_work_in_every_lane(queue: JobQueue) -> None:
     begun.wait(30)
     queue.close()
     assert {job.state for job in jobs} == {State.CANCELLED}
+
+
+# Work that shares a turn
+
+
+class Company:
+    """Work that shares turns: what was worked on together, and alone; the work of the owners `broken` breaks all."""
+
+    def __init__(self, queue: JobQueue, clock: Clock, broken: str = "") -> None:
+        self.queue, self.clock, self.broken = queue, clock, broken
+        self.together: list[str] = []
+        self.alone: list[str] = []
+
+    def submit(self, owner: str, key: str = "en-es", cost: float = 10) -> Job:
+        return self.queue.submit(owner, "test", self.work, cost, together=Together(key, self.work_together))
+
+    def work(self, context: Context) -> str:
+        self.alone.append(context.owner)
+        self.clock.now += 1
+        if context.owner in self.broken:
+            raise EmptyTextError
+        return f"{context.owner} alone"
+
+    def work_together(self, contexts: Sequence[Context]) -> Generator[tuple[int, str], None, None]:
+        self.together.append("".join(context.owner for context in contexts))
+        for place, context in enumerate(contexts):
+            if context.owner in self.broken:
+                raise ZeroDivisionError
+            if not context.cancelled():
+                self.clock.now += 1
+                yield place, f"{context.owner} together"
+
+
+def test_short_jobs_that_are_alike_share_a_turn(queue: JobQueue, clock: Clock) -> None:
+    company = Company(queue, clock)
+    jobs = [company.submit("a"), company.submit("b", "en-fr"), company.submit("c"), company.submit("d")]
+    assert queue.run_next()
+    assert [job.result for job in jobs] == ["a together", None, "c together", "d together"]
+    assert [job.state for job in jobs] == [State.DONE, State.WAITING, State.DONE, State.DONE]
+    assert queue.run_next()
+    assert not queue.run_next()
+    assert (company.together, company.alone, jobs[1].result) == (["acd"], ["b"], "b alone")
+
+
+def test_an_owner_has_one_job_in_a_turn_that_is_shared(queue: JobQueue, clock: Clock) -> None:
+    company = Company(queue, clock)
+    for owner in "aaab":
+        company.submit(owner)
+    run_all(queue)
+    assert (company.together, company.alone) == (["ab"], ["a", "a"])
+
+
+def test_who_is_alone_with_its_kind_shares_no_turn(queue: JobQueue, clock: Clock) -> None:
+    company, done = Company(queue, clock), list[str]()
+    company.submit("a")
+    submit(queue, "b", done)
+    submit_long(queue, "c", done, parts=1)
+    run_all(queue)
+    assert (company.together, company.alone, done) == ([], ["a"], ["b", "c1"])
+
+
+def test_a_shared_turn_stays_short(clock: Clock) -> None:
+    limits = Limits(company=3, company_cost=100)
+    queue = JobQueue(limits, clock)
+    many, large = Company(queue, clock), Company(queue, clock)
+    for owner in "abcd":
+        many.submit(owner)
+    for owner, cost in (("e", 60), ("f", 50), ("g", 40)):
+        large.submit(owner, "en-fr", cost)
+    run_all(queue)
+    assert (many.together, many.alone) == (["abc"], ["d"])
+    assert (large.together, large.alone) == (["eg"], ["f"])
+
+
+def test_what_long_work_is_alike_is_never_in_company(queue: JobQueue, clock: Clock) -> None:
+    company = Company(queue, clock)
+    together = Together("en-es", company.work_together)
+    for owner in "ab":
+        queue.submit(owner, "test", company.work, 10, background=True, together=together)
+        queue.submit(owner, "test", company.work, 10, hold_for="phone", together=together)
+    run_all(queue)
+    assert (company.together, sorted(company.alone)) == ([], ["a", "a", "b", "b"])
+
+
+def test_one_that_breaks_does_not_break_the_others_of_its_turn(queue: JobQueue, clock: Clock) -> None:
+    company = Company(queue, clock, broken="b")
+    jobs = [company.submit(owner) for owner in "abc"]
+    run_all(queue)
+    assert [job.result for job in jobs] == ["a together", None, "c alone"]
+    assert [job.state for job in jobs] == [State.DONE, State.FAILED, State.DONE]
+    assert isinstance(jobs[1].error, EmptyTextError)
+    assert company.alone == ["b", "c"]
+
+
+def test_one_of_a_turn_may_be_cancelled(queue: JobQueue, clock: Clock) -> None:
+    company = Company(queue, clock)
+    jobs = [company.submit(owner) for owner in "abc"]
+
+    def cancelling(contexts: Sequence[Context]) -> Generator[tuple[int, str], None, None]:
+        queue.cancel(jobs[1].id)
+        yield from company.work_together(contexts)
+
+    queue._together[jobs[0].id] = Together("en-es", cancelling)
+    run_all(queue)
+    assert [job.state for job in jobs] == [State.DONE, State.CANCELLED, State.DONE]
+    assert company.alone == []
+
+
+def test_everyone_in_a_shared_turn_has_had_one(queue: JobQueue, clock: Clock) -> None:
+    company, done = Company(queue, clock), list[str]()
+    for owner in "abc":
+        company.submit(owner)
+    assert queue.run_next()
+    for owner in "cxab":
+        submit(queue, owner, done)
+    run_all(queue)
+    assert done == ["x", "a", "b", "c"]  # x had no turn yet; the others in the order of theirs
+
+
+def test_a_shared_turn_counts_to_each_by_its_part(queue: JobQueue, clock: Clock) -> None:
+    company = Company(queue, clock)
+    jobs = [company.submit(owner) for owner in "abcd"]
+    run_all(queue)
+    assert [job.worked for job in jobs] == pytest.approx([1 / 4, 2 / 4, 3 / 4, 4 / 4])
+    waiting = company.submit("a")
+    assert queue._forecast.rest_of(waiting) < 1  # what one took alone would be 1 and more
+
+
+def test_nothing_is_kept_of_jobs_that_shared_a_turn(queue: JobQueue, clock: Clock) -> None:
+    company = Company(queue, clock, broken="b")
+    for owner in "abc":
+        company.submit(owner)
+    queue.cancel(company.submit("d", "en-fr").id)
+    run_all(queue)
+    assert not queue._together
+    assert not queue._company
+    assert not queue._work

@@ -90,20 +90,20 @@ def test_the_first_turn_of_long_work_comes_soon_and_its_end_when_all_had_their_s
 ) -> None:
     known(queue, clock)
     known(queue, clock, "long", pace=2.0)
-    queue._part = 5
+    queue._forecast._part = 5
     done: list[str] = []
     submit_long(queue, "A", done)  # of cost 10
     mine = submit_long(queue, "B", done)
     submit(queue, "a", cost=7)
     assert queue.wait_seconds(mine) == pytest.approx(7 + 5)
     assert queue.jobs_before(mine) == 2
-    assert queue._waits(mine) == pytest.approx(7 + 20)
+    assert queue._forecast.waits(mine) == pytest.approx(7 + 20)
 
 
 def test_turns_of_the_longest_text_are_not_counted_longer_than_they_are(queue: JobQueue, clock: Clock) -> None:
     known(queue, clock)
     known(queue, clock, "long")
-    queue._part = 2
+    queue._forecast._part = 2
     for owner in "ABC":
         queue.submit(owner, "long", lambda _: None, 30, background=True)
     mine = submit(queue, "teacher")  # who had a turn, so that the others come first

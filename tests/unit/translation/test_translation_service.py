@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -347,6 +348,34 @@ def test_a_long_text_lets_others_have_their_turns_between_its_parts(appliance: A
         pass
     assert (long.state, again.state) == (State.DONE, State.DONE)
     assert [event.data["done"] for event in long.events if event.kind == "progress"][-1] == len(text)
+
+
+def test_short_texts_of_one_direction_are_translated_together_as_each_alone(appliance: Appliance) -> None:
+    texts = [
+        "The water is clean.",
+        "I have 12 goats. The rain came late. We planted.\n\nWhere is the market?",
+        " 12 ",
+        "Asha",
+    ]
+    alone = [appliance.translation.translate(text, "en", "fr") for text in texts]
+    jobs = [appliance.submit_translation(text, text, "en", "fr") for text in texts]
+    assert appliance.queue.run_next()
+    assert not appliance.queue.run_next()
+    assert [job.result for job in jobs] == alone
+    for job in jobs:
+        assert "".join(event.data["text"] for event in job.events if event.kind == "text") == job.result.text
+        assert [event.data["done"] for event in job.events if event.kind == "progress"][-1] == len(job.request["text"])
+
+
+def test_texts_that_go_through_a_third_language_may_be_in_company(appliance: Appliance) -> None:
+    texts = ["El agua está limpia.", "Tengo doce cabras y dos vacas."]
+    alone = [appliance.translation.translate(text, "es", "fr") for text in texts]
+    jobs = [
+        appliance.submit_translation(text, text, source, "fr") for text, source in zip(texts, ("es", ""), strict=True)
+    ]
+    assert appliance.queue.run_next()
+    assert not appliance.queue.run_next()
+    assert [job.result for job in jobs] == [alone[0], replace(alone[1], detected=True)]
 
 
 def test_the_parts_of_a_long_text_are_short_while_others_wait(appliance: Appliance) -> None:
