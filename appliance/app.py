@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from appliance import __version__
 from appliance.advice.articles import Article, read_articles
 from appliance.advice.service import AdviceService, Answer
+from appliance.bringing import UNATTENDED as UNATTENDED
+from appliance.bringing import Bringing, shown
 from appliance.config import Config
 from appliance.drafting.kinds import Kind
 from appliance.drafting.service import DraftingService
@@ -20,8 +24,12 @@ from appliance.errors import (
     DocumentsLastCopyError,
     LanguageNotRecognisedError,
     PackNotInstalledError,
+    PinDamagedError,
     StorageError,
 )
+from appliance.giving import Giving
+from appliance.health.doctor import examine_machine, examine_packs
+from appliance.health.finding import Finding
 from appliance.inference import memory, providers, session
 from appliance.inference.apart import Apart
 from appliance.inference.engines import Engines, Openers, ignore, never
@@ -31,14 +39,25 @@ from appliance.inference.kept import Form, Task
 from appliance.inference.queue import Context, JobQueue
 from appliance.inference.selftest import check
 from appliance.inference.threads import open_translator
+from appliance.keeper.pin import KEEPER, KeeperPin, Standing
 from appliance.limits import LIMITS, Limits
+from appliance.packs import lan
+from appliance.packs.bring import Install
 from appliance.packs.copying import Progress
+from appliance.packs.lan import Neighbour
+from appliance.packs.look import Box
 from appliance.packs.manifest import NAME
-from appliance.packs.meter import Meter
+from appliance.packs.onward import Exportable, Onward
+from appliance.packs.own import OwnRoot
+from appliance.packs.sharing import Sharing
+from appliance.packs.shelf import Shelf
 from appliance.packs.store import InstalledPack, PackStore, verify
 from appliance.packs.trust import CLOCK, TRUST, Trust, development_root
 from appliance.packs.trusted_time import TrustedTime
+from appliance.packs.unattended import News
+from appliance.packs.usb import Sticks
 from appliance.storage.documents import DOCUMENTS, Document, Documents
+from appliance.storage.journal import Happening
 from appliance.storage.lock import FolderLock, lock_folder
 from appliance.translation.languages import LanguageDetector
 from appliance.translation.routes import ways_of
@@ -74,9 +93,11 @@ class Appliance:
         whole = self._whole_packs()
         self.translation = TranslationService(whole, self.engines, _detector(whole), self.queue, config.beam, limits)
         self.installs = JobQueue(limits)  # of its own, so that phones are served meanwhile; one at a time
+        self.sticks = Sticks(config.sticks, limits)
         self.advice = AdviceService(read_articles(config.knowledge, limits, self._note), limits)
         self.drafting = DraftingService(KINDS, limits)
         self.keeping = Keeping(config.data, limits, self.queue, self._note)
+        self.keeper = KeeperPin(config.data / KEEPER, limits)
         self._lock: FolderLock | None = None
         self._stopping = threading.Event()
         self._warming: threading.Thread | None = None
@@ -89,6 +110,7 @@ class Appliance:
             StorageError: another process works on it.
         """
         self._lock = lock_folder(self.config.data)
+        self._try(self._look_at_pin)
         self.keeping.open(lambda: self.documents, self._forms)
         self.queue.start()
         self._warming = threading.Thread(target=self._warm, name="baraza-warming", daemon=True)
@@ -100,6 +122,8 @@ class Appliance:
     def close(self) -> None:
         """Stop working; the job in hand is cancelled, and so is an installation."""
         self._stopping.set()
+        if "sharing" in self.__dict__:  # it was needed
+            self.sharing.close()
         self.installs.close()
         if self._tending is not None:
             self._tending.join()
@@ -130,6 +154,42 @@ class Appliance:
         self.problems = [each for each in self.problems if not isinstance(each, DocumentsLastCopyError)]
         self.keeping.tell_of(self.documents)
         return back
+
+    # What a keeper does
+
+    def note(self, event: str, **about: str | int) -> None:
+        """Write down in the journal what happened to the box, as far as it can be written."""
+        journal = self.keeping.journal
+        if journal is None:
+            return
+        try:
+            journal.note(event, **about)
+        except StorageError as error:
+            log.warning("%s", error)
+
+    def history(self, most: int = 100) -> list[Happening]:
+        """What happened to the box, the newest first. Raises StorageError."""
+        journal = self.keeping.journal
+        return journal.history(most) if journal else []
+
+    def findings(self) -> list[Finding]:
+        """How the machine is, as far as it can be told in a moment."""
+        return examine_machine(self.config, self.limits)
+
+    def submit_examination(self, owner: str) -> Job:
+        """A job of the queue `installs` that reads every pack to its end and puts every model to its self-test.
+
+        It ends in a tuple of `Finding`. Raises QueueError.
+        """
+
+        def work(context: Context) -> tuple[Finding, ...]:
+            return examine_packs(self.packs, self._try_out, context.progress, context.cancelled, self.limits)
+
+        return self.installs.submit(owner, "examination", work, cost=1, hold_for=owner)
+
+    def _try_out(self, pack: InstalledPack, cancelled: Callable[[], bool]) -> None:
+        """Raises what speaks against `pack`, which is in use and stays so."""
+        check(pack, self.engines, cancelled)
 
     # Requests that were left with the box
 
@@ -180,15 +240,9 @@ class Appliance:
         opened = (lambda: nullcontext(source)) if isinstance(source, Path) else source
 
         def work(context: Context) -> InstalledPack:
-            meter = Meter()
-
-            def show(done: int, total: int) -> None:
-                if meter.note(done, total):
-                    context.progress(done, total, meter.seconds_left(total))
-
             with opened() as path:
                 return self.install(
-                    path, show, expected=expected, cancelled=context.cancelled, on_trial=context.opening
+                    path, shown(context), expected=expected, cancelled=context.cancelled, on_trial=context.opening
                 )
 
         request = {"source": source.name} if isinstance(source, Path) else {}
@@ -214,6 +268,7 @@ class Appliance:
 
         pack = self.packs.install(source, progress, expected=expected, selftest=selftest, cancelled=cancelled)
         self._verified[pack.path] = pack
+        self.note("installed", pack=pack.name)
         self.refresh()
         return pack
 
@@ -241,6 +296,103 @@ class Appliance:
             self.engines.retire(pack for pack in before if pack.path not in at_work)
             self._warm()
             self._try(lambda: self.packs.tidy(at_work))
+
+    # Sticks, and what is at other places
+
+    def box(self) -> Box:
+        """What this box has room for now."""
+        there = next(folder for folder in (self.config.data, *self.config.data.parents) if folder.is_dir())
+        return Box(self.engines.use().budget, shutil.disk_usage(there).free, __version__)
+
+    def look(self, place: str) -> tuple[Shelf, ...]:
+        """What is at `place` (the name of a stick, a folder, http://…), and what it would change; nothing is installed.
+
+        Raises AddressError, RepositoryError: there is nothing at all; a repository that is refused is in the answer.
+        """
+        return self._bringing.look(place)
+
+    def submit_bring(self, owner: str, place: str, names: Sequence[str] = ()) -> Job:
+        """A job of the queue `installs` that installs `names` from `place`, without names all that is new or newer.
+
+        It ends in a tuple of `InstalledPack`. What is at `place` is looked at anew. The events are those of
+        `submit_install`, their bytes those of all the packs. One that fails ends it; the packs before it stay.
+
+        Raises QueueError.
+        """
+        return self._bringing.submit(owner, place, names)
+
+    def stick_news(self) -> tuple[News, ...]:
+        """What became of sticks that were plugged in while nobody looked, the newest first. Raises StorageError."""
+        return self._bringing.news()
+
+    def look_at_sticks(self) -> None:
+        """See to the sticks that were plugged in since the last look, if a publisher may bring packs unattended.
+
+        For each there is a job of the queue `installs` then, whose owner is UNATTENDED. Raises QueueError, RootError.
+        """
+        self._bringing.look_at_sticks()
+
+    @cached_property
+    def _bringing(self) -> Bringing:
+        """Raises RootError, as `trust`."""
+        return Bringing(
+            self.trust,
+            self.packs,
+            self.sticks,
+            self.installs,
+            self.box,
+            self._brought,
+            lambda: self.keeping.journal,
+            self.limits,
+        )
+
+    def _brought(self, context: Context) -> Install:
+        def install(source: Path, show: Progress, expected: str) -> InstalledPack:
+            return self.install(source, show, expected=expected, cancelled=context.cancelled, on_trial=context.opening)
+
+        return install
+
+    # What a keeper gives away
+
+    @cached_property
+    def onward(self) -> Onward:
+        """What this box can hand on, and under whose name. Raises RootError, as `trust`."""
+        return Onward(self.trust, self.packs, self.config.data, self.limits)
+
+    @cached_property
+    def sharing(self) -> Sharing:
+        """What other boxes in the network get. Raises RootError, as `trust`."""
+        return Sharing(self.onward, self.packs, self.config.share, self.limits)
+
+    @cached_property
+    def _giving(self) -> Giving:
+        return Giving(self.config.data, self.onward, self.trust, self.sticks, self.installs, self.limits)
+
+    def exportable(self) -> tuple[Exportable, ...]:
+        """The packs in use, and under whose name each would go to other boxes."""
+        return self._giving.exportable()
+
+    def own_root(self) -> OwnRoot:
+        """The eight words of this box, by which others take what it signs itself. Raises KeysError, StorageError."""
+        return self._giving.own_root()
+
+    def submit_export(self, owner: str, stick: str, names: Sequence[str]) -> Job:
+        """A job of the queue `installs` that copies packs to a stick and ends in a tuple of `Exported`.
+
+        Raises QueueError, StickNotFoundError; the job ends in ExportError, StickReadOnlyError or PackError if it fails.
+        """
+        return self._giving.submit_export(owner, stick, names)
+
+    def submit_backup(self, owner: str, stick: str, passphrase: str) -> Job:
+        """A job of the queue `installs` that backs the box up onto a stick and ends in the `Backup`.
+
+        Raises QueueError, StickNotFoundError; the job ends in BackupError, ExportError or StorageError if it fails.
+        """
+        return self._giving.submit_backup(owner, stick, passphrase)
+
+    def neighbours(self, seconds: float = lan.LISTENING) -> tuple[Neighbour, ...]:
+        """The boxes that are heard in the network within so many seconds, without this one; it waits for so long."""
+        return lan.neighbours(seconds, self.config.port, self.limits)
 
     def card(self, pack: InstalledPack) -> str:
         """What `pack` says of itself in Markdown; "" if it has no card that can be read."""
@@ -398,14 +550,22 @@ class Appliance:
         """Finish what a cut left of an installation, then look now and then at what others did to the packs."""
         for error in self._try(lambda: self.packs.settle(self._selftest)) or []:
             self._note(error)
-        self._try(self.look_at_packs)
+        self._glance()
         while not self._stopping.wait(self.limits.packs_glance_seconds):
-            self._try(self.look_at_packs)
+            self._glance()
+
+    def _glance(self) -> None:
+        self._try(self.look_at_packs)
+        self._try(self.look_at_sticks)
 
     def look_at_packs(self) -> None:
         """Take up what another process (`baraza packs install`) put in use since the last look."""
         if self.packs.stamp() != self._stamp:
             self.refresh()
+
+    def _look_at_pin(self) -> None:
+        if self.keeper.standing() is Standing.DAMAGED:
+            raise PinDamagedError(path=str(self.keeper.file.parent))
 
     def _try(self, work: Callable[[], T]) -> T | None:
         try:

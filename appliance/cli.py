@@ -9,18 +9,20 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import click
 
 from appliance import __version__, config
-from appliance.app import Appliance
-from appliance.app import install_pack as install_here
+from appliance.commands.bars import Bars
+from appliance.commands.keeper import keeper
+from appliance.commands.keys import keys, offer_packs, publish_packs
 from appliance.commands.look import install_from, look_at
 from appliance.commands.parts import is_repository
 from appliance.commands.roots import roots
-from appliance.errors import BarazaError, NotUtf8Error, PackArchiveError, PackNotInstalledError
-from appliance.health.doctor import examine
+from appliance.commands.share import announced, export_packs, neighbours
+from appliance.commands.sticks import sticks
+from appliance.errors import BarazaError, NotUtf8Error, PackArchiveError
 from appliance.health.finding import Level
 from appliance.limits import LIMITS
 from appliance.packs.store import InstalledPack, PackStore, verify
@@ -28,16 +30,8 @@ from appliance.storage.backup import BEFORE, make_backup, restore, settle
 from appliance.storage.documents import DOCUMENTS, Documents
 from appliance.storage.lock import lock_folder
 
-if TYPE_CHECKING:
-    from appliance.packs.keys import Keyring
-    from appliance.packs.publish import Changes
-
 TAKEN_UP = f" A box at work takes it up within {LIMITS.packs_glance_seconds} seconds."
 LINES_AT_ONCE = 256  # of standard input: enough to fill batches with sentences of like length
-UNLOCK = "BARAZA_KEYS_PASSPHRASE"
-KEYS = click.option(
-    "--keys", type=click.Path(path_type=Path, file_okay=False), help="Folder of the keys. [keys in BARAZA_DATA]"
-)
 MARKS = {Level.GOOD: "ok     ", Level.WARNING: "warning", Level.BAD: "BAD    "}
 
 
@@ -74,7 +68,9 @@ def settings() -> None:
 @click.option("--port", type=click.IntRange(0, 65_535), help="TCP port to listen on. [BARAZA_PORT]")
 def serve(host: str | None, port: int | None) -> None:
     """Serve the page until stopped with Ctrl-C."""
-    from webui.server import serve as serve_pages  # the page is not needed for the other commands
+    # The page, and what computes, are not needed for the other commands, and take half a second to load.
+    from appliance.app import Appliance
+    from webui.server import serve as serve_pages
 
     environment = _environment({"host": host, "port": port})
     chosen = config.load(environment)
@@ -82,7 +78,8 @@ def serve(host: str | None, port: int | None) -> None:
     appliance = Appliance(chosen, apart=True)
     appliance.start()
     try:
-        serve_pages(appliance)
+        with announced(appliance):
+            serve_pages(appliance)
     except OSError as error:
         where = f"{chosen.host}:{chosen.port}"
         advice = "Stop the other program, or choose another port: baraza serve --port 8081"
@@ -98,6 +95,8 @@ def serve(host: str | None, port: int | None) -> None:
 @click.argument("text", required=False)
 def translate(source: str, target: str, beam: int | None, text: str | None) -> None:
     """Translate TEXT, else standard input line by line to standard output."""
+    from appliance.app import Appliance
+
     appliance = Appliance(config.load(_environment({"beam": beam})))
     if text is not None:
         source, target = appliance.translation.check(text, source, target)
@@ -115,6 +114,8 @@ def translate(source: str, target: str, beam: int | None, text: str | None) -> N
 @click.argument("question")
 def ask(lang: str, as_json: bool, question: str) -> None:
     """Ask the knowledge base."""
+    from appliance.app import Appliance
+
     answer = Appliance(config.load()).ask(question, lang)
     if as_json:
         rows = [
@@ -187,6 +188,8 @@ def install_pack(place: str, names: tuple[str, ...]) -> None:
 
 
 def _install(source: Path, progress: Callable[[int, int], None], expected: str | None) -> InstalledPack:
+    from appliance.app import install_pack as install_here
+
     return install_here(config.load(), source, progress, expected=expected)
 
 
@@ -198,7 +201,14 @@ def _install_unsigned(source: Path, bars: Bars) -> InstalledPack:
 
 
 packs.add_command(look_at)
+packs.add_command(export_packs)
+packs.add_command(publish_packs)
+packs.add_command(offer_packs)
+main.add_command(keys)
+main.add_command(neighbours)
 main.add_command(roots)
+main.add_command(sticks)
+main.add_command(keeper)
 
 
 @packs.command("activate")
@@ -216,92 +226,6 @@ def rollback_pack(name: str) -> None:
     """Put the version of pack NAME before this one back in use; once more undoes it."""
     pack = _store().rollback(name)
     click.echo(f"{pack.name} is in use again.{TAKEN_UP}")
-
-
-@packs.command("publish")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.argument("names", nargs=-1)
-@click.option("--remove", multiple=True, metavar="NAME", help="Take this pack out; may be given several times.")
-@click.option("--prune", is_flag=True, help="Keep only the newest version of each pack.")
-@KEYS
-def publish_packs(
-    folder: Path, names: tuple[str, ...], remove: tuple[str, ...], prune: bool, keys: Path | None
-) -> None:
-    """Put packs of this box, signed, into FOLDER (a stick), for other boxes: all those in use, or those of NAMES.
-
-    \b
-    baraza packs publish /media/stick/baraza
-    baraza packs publish /media/stick/baraza starter-en-es
-    baraza packs publish /media/stick/baraza --prune
-    """  # noqa: D301
-    from appliance.packs.publish import Changes
-
-    store = _store()
-    missing = [name for name in names if store.find(name) is None]
-    if missing:
-        raise PackNotInstalledError(pack=missing[0])
-    chosen = tuple(pack.path for pack in store.active() if pack.manifest.name in (names or [pack.manifest.name]))
-    publish_changes(folder, Changes(() if remove and not names else chosen, remove, prune), keys)
-
-
-def publish_changes(folder: Path, changes: Changes, keys: Path | None) -> None:
-    """Publish into `folder` with a bar for each pack, and print what is in it then; makes keys on first use."""
-    from appliance.packs.keys import check_place
-    from appliance.packs.publish import publish
-
-    place = keys or _keys_folder()
-    check_place(place, apart=folder)
-    if not (place / "1.root.json").is_file():
-        _make_keys(place)
-    with Bars() as bars:
-        made = publish(folder, place, changes, _ask_passphrase, bars.show)
-    for offer in made.offers:
-        languages = " ".join(offer.languages)
-        click.echo(f"{offer.name:24} {offer.version:8} {offer.kind:16} {offer.size / 1e6:7.1f} MB  {languages}")
-    click.echo(f"Release {made.release} in {folder}; boxes accept it until {made.expires:%Y-%m-%d}.")
-    _show_root(made.keyring)
-    if made.root_ends_soon:
-        click.echo("The root ends soon; sign it for longer: baraza keys renew", err=True)
-
-
-@main.group()
-def keys() -> None:
-    """The keys that sign packs; boxes trust a publisher by them."""
-
-
-@keys.command("make")
-@KEYS
-def make_keys(keys: Path | None) -> None:
-    """Make keys to sign packs with, locked with a passphrase if you give one.
-
-    The passphrase is asked for, or read from BARAZA_KEYS_PASSPHRASE.
-
-    \b
-    baraza keys make
-    baraza keys make --keys ~/baraza-keys
-    """  # noqa: D301
-    _make_keys(keys or _keys_folder())
-
-
-@keys.command("show")
-@KEYS
-def show_keys(keys: Path | None) -> None:
-    """Print the words by which other people recognise these keys."""
-    from appliance.packs.keys import read_keys
-
-    keyring = read_keys(keys or _keys_folder())
-    click.echo(f"Keys in {keyring.folder}")
-    _show_root(keyring)
-
-
-@keys.command("renew")
-@click.option("--new-packs-key", is_flag=True, help="Make a new key for packs: the one of before was lost or stolen.")
-@KEYS
-def renew_keys(keys: Path | None, new_packs_key: bool) -> None:
-    """Sign the root for another ten years. Boxes follow when they next meet packs of yours."""
-    from appliance.packs.keys import renew_root
-
-    _show_root(renew_root(keys or _keys_folder(), _ask_passphrase, new_packs_key=new_packs_key))
 
 
 @main.group()
@@ -363,6 +287,8 @@ def _backup_passphrase(confirm: bool) -> str:
 @main.command()
 def doctor() -> None:
     """Check the box; exit status 1 if something that people come for does not work."""
+    from appliance.health.doctor import examine
+
     findings = examine(config.load())
     for each in findings:
         click.echo(f"{MARKS[each.level]}  {each.check:8} {each.found}")
@@ -375,72 +301,6 @@ def doctor() -> None:
 def _store() -> PackStore:
     chosen = config.load()
     return PackStore(chosen.packs, chosen.data / "packs")
-
-
-def _keys_folder() -> Path:
-    return config.load().data / "keys"
-
-
-def _make_keys(folder: Path) -> None:
-    from appliance.packs.keys import make_keys as make
-
-    passphrase = os.environ.get(UNLOCK, "")
-    if not passphrase and sys.stdin.isatty():
-        passphrase = click.prompt(
-            "A passphrase to lock the keys (none: press Enter)",
-            default="",
-            show_default=False,
-            hide_input=True,
-            confirmation_prompt=True,
-        )
-    keyring = make(folder, passphrase)
-    click.echo(f"Made keys in {folder}{'' if passphrase else ', not locked with a passphrase'}.")
-    click.echo("Keep a copy of this folder in a safe place: without it nobody can publish in your name again.")
-    click.echo("Whoever copies it can publish in your name.")
-    _show_root(keyring)
-
-
-def _ask_passphrase() -> str:
-    """The passphrase of locked keys: from the environment, else from whoever sits there."""
-    given = os.environ.get(UNLOCK, "")
-    if given or not sys.stdin.isatty():
-        return given
-    asked: str = click.prompt("Passphrase of the keys", hide_input=True)
-    return asked
-
-
-def _show_root(keyring: Keyring) -> None:
-    root = keyring.root
-    click.echo(f"root: {keyring.words}")
-    click.echo(f"      (version {root.version}, until {root.expires:%Y-%m-%d}; people compare these words)")
-
-
-class Bars:
-    """A bar of progress for each thing that is worked on, one after the other; nothing where nobody watches."""
-
-    def __init__(self) -> None:
-        self._label = ""
-        self._bar: Any = None
-
-    def __enter__(self) -> Bars:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end()
-
-    def show(self, label: str, done: int, total: int) -> None:
-        """`done` of `total` bytes of `label`."""
-        if label != self._label or self._bar is None:
-            self._end()
-            self._label = label
-            self._bar = click.progressbar(length=1000, label=label, file=sys.stderr, item_show_func=str)
-            self._bar.__enter__()
-        self._bar.update(1000 * done // max(total, 1) - self._bar.pos, f"{done / 1e6:.0f} of {total / 1e6:.0f} MB")
-
-    def _end(self) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)
-            self._bar = None
 
 
 def _environment(given: dict[str, Any]) -> dict[str, str]:

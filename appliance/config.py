@@ -47,6 +47,18 @@ SETTINGS = (
         "file",
         "A root with a public private key, trusted besides those the keeper added; `make serve` sets it, a box never.",
     ),
+    Setting(
+        "sticks",
+        "/run/baraza/sticks",
+        "folder",
+        "Where the system mounts USB sticks, a subfolder each; where it is missing there are none.",
+    ),
+    Setting(
+        "share",
+        "on",
+        "on or off",
+        "Whether other boxes in the network find this one and get its packs: signed packs, nothing that people wrote.",
+    ),
     Setting("knowledge", str(ROOT / "knowledge"), "folder", "Articles that came with the software; read only."),
     Setting(
         "threads",
@@ -102,6 +114,8 @@ class Config:
     data: Path
     packs: Path
     development_root: Path | None
+    sticks: Path
+    share: bool
     knowledge: Path
     threads: int
     lanes: int
@@ -131,6 +145,8 @@ def load(environment: Mapping[str, str] | None = None) -> Config:
         data=Path(values["data"]) if values["data"] else user_data_path("baraza"),
         packs=Path(values["packs"]),
         development_root=Path(values["development_root"]) if values["development_root"] else None,
+        sticks=Path(values["sticks"]),
+        share=_switch("share", values["share"]),
         knowledge=Path(values["knowledge"]),
         threads=_whole("threads", values["threads"], 0, 256) or os.cpu_count() or 1,
         lanes=_whole("lanes", values["lanes"], 0, 64) or 2 * (os.cpu_count() or 1),
@@ -153,6 +169,12 @@ def _memory(text: str) -> Memory:
     if share or number * UNITS[unit] < 1024**2:
         raise ConfigError(name="memory", reason=f"{text} is less than a megabyte, or more than everything")
     return Memory(bytes=int(number * UNITS[unit]))
+
+
+def _switch(name: str, text: str) -> bool:
+    if text.lower() not in ("on", "off"):
+        raise ConfigError(name=name, reason=f"“{text}” is not on or off")
+    return text.lower() == "on"
 
 
 def _whole(name: str, text: str, least: int, most: int) -> int:

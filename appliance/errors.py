@@ -284,9 +284,80 @@ class SourceLostError(RepositoryError):
     status = 503
 
 
+class StickNotFoundError(NotFoundError):
+    key = "stick_not_found"
+    template = "There is no stick {stick} in this box (any more). Plug it in, and wait a moment."
+
+
+class StickBusyError(BarazaError):
+    key = "stick_busy"
+    template = "The stick {stick} is still being used. Leave it in, wait until that is done, then try again."
+    status = 503
+
+
+class ExportError(BarazaError):
+    """Packs, or a backup, cannot be copied to where they are wanted. What was there before is whole."""
+
+    status = 507
+
+
+class ExportFullError(ExportError):
+    key = "export_full"
+    template = (
+        "There is no room in {path}: {needs} MB are needed, and {free} MB are free. What was there before is whole. "
+        "Delete something there, or use another stick."
+    )
+
+
+class ExportFileError(ExportError):
+    key = "export_file"
+    template = (
+        "{pack} does not go onto {path}: a stick of the kind FAT32 takes files of 4 GB at most. What was there before "
+        "is whole. Use a stick of the kind exFAT."
+    )
+
+
+class ExportFailedError(ExportError):
+    key = "export_failed"
+    template = (
+        "{path} could not be written to ({reason}), as if it was pulled out. What was there before is whole. "
+        "Connect it again and start over."
+    )
+
+
+class NeighbourBusyError(RepositoryError):
+    """The other box gives packs to as many others as it can."""
+
+    key = "neighbour_busy"
+    template = "{path} is busy: it gives packs to others, or still reads its own. Try again in a minute."
+    status = 503
+
+
+class SharedNotFoundError(NotFoundError):
+    key = "shared_not_found"
+    template = "This box gives no such file to others."
+
+
+class SharingOffError(SharedNotFoundError):
+    key = "sharing_off"
+    template = "This box gives no packs to others: its keeper has switched that off (BARAZA_SHARE)."
+    status = 403
+
+
+class SharedLaterError(BarazaError):
+    key = "shared_later"
+    template = "This box still reads the packs that it gives to others. Come back in {seconds} seconds."
+    status = 503
+
+
+class SharedBusyError(SharedLaterError):
+    key = "shared_busy"
+    template = "This box gives packs to others already. Come back in {seconds} seconds."
+
+
 class AddressError(RepositoryError):
     key = "address"
-    template = "{address} is no box in this network: {reason}. An address looks like http://192.168.1.20:8080/packs"
+    template = "{address} is no box in this network: {reason}. An address looks like http://192.168.1.20:8080"
     status = 400
 
 
@@ -347,6 +418,13 @@ class ReadOnlyError(StorageError):
     template = "The box cannot write to {path}. What was saved is safe; ask the keeper to look at the card."
 
 
+class StickReadOnlyError(ReadOnlyError):
+    key = "stick_read_only"
+    template = (
+        "The box cannot write to the stick {stick}. If it has a small switch, move it; otherwise use another stick."
+    )
+
+
 class DocumentsSetAsideError(StorageError):
     key = "documents_set_aside"
     template = (
@@ -398,6 +476,60 @@ class BackupLockedError(BackupError):
 class FolderInUseError(StorageError):
     key = "folder_in_use"
     template = "Another Baraza is at work on {path}. Stop it first, or set BARAZA_DATA to another folder."
+
+
+class KeeperError(BarazaError):
+    """Of the PIN that opens the keeper's pages."""
+
+    status = 403
+
+
+class PinShortError(KeeperError):
+    key = "pin_short"
+    template = "A PIN has at least {digits} digits, or is a phrase of at least {letters} letters."
+    status = 400
+
+
+class PinLongError(KeeperError):
+    key = "pin_long"
+    template = "This is too long for a PIN: {most} characters are the most."
+    status = 400
+
+
+class PinTrivialError(KeeperError):
+    key = "pin_trivial"
+    template = "Anybody would try this PIN first. Take another: six digits that make no row and no pattern."
+    status = 400
+
+
+class PinWrongError(KeeperError):
+    key = "pin_wrong"
+    template = "This is not the PIN."
+
+
+class PinWaitError(KeeperError):
+    """The PIN was not looked at."""
+
+    key = "pin_wait"
+    template = "Too many PINs were wrong, so this one was not looked at. Try again in {wait} seconds."
+    status = 429
+
+
+class PinNotSetError(KeeperError):
+    key = "pin_not_set"
+    template = "This box has no keeper's PIN yet. Set one: baraza keeper pin"
+
+
+class PinAlreadySetError(KeeperError):
+    key = "pin_already_set"
+    template = "This box has a keeper's PIN already. Whoever has forgotten it sets another: baraza keeper pin"
+
+
+class PinDamagedError(KeeperError):
+    """Nobody is let in, as nobody could tell the keeper from others."""
+
+    key = "pin_damaged"
+    template = "The keeper's PIN cannot be read; what is left of it is in {path}. Set it anew: baraza keeper pin"
 
 
 class ConfigError(BarazaError):

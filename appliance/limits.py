@@ -81,9 +81,27 @@ class Limits:
     root_rotations: int = 64  # followed at one time
     delegations: int = 16
     stick_folders: int = 200  # of a stick, looked into for repositories
+    sticks: int = 16  # in the box at once
+    stick_news: int = 50  # of what became of sticks, shown to the keeper
+    stick_seconds: float = 20.0  # for the system to make a stick writable, or to take it out of use
     connect_seconds: float = 20.0  # until a neighbour's box has begun to answer
     silence_seconds: float = 20.0  # between two pieces of an answer
     slowest_bytes_per_second: int = 4 * 1024  # on the average, once the first piece has come
+
+    # Handing packs on
+    measured_packs: int = 500  # of which the checksums are kept, so that their archives can be made again
+    shared_downloads: int = 2  # of archives at the same time, by other boxes
+    shared_wait_seconds: int = 30  # told to whoever comes while they are under way
+    index_bytes: int = 64 * 1024  # of what a neighbour's box says it has
+    index_roots: int = 16
+    neighbours: int = 32  # shown, of those that are heard
+
+    # The keeper
+    pin_digits: int = 6
+    pin_letters: int = 8  # of a phrase
+    pin_characters: int = 200
+    keeper_idle_seconds: int = 15 * 60  # without a page, before the PIN is asked for again
+    keeper_sessions: int = 16
 
     # Storage and knowledge
     documents: int = 5_000

@@ -24,7 +24,7 @@ def publish(packs: tuple[Path, ...], folder: Path, keys: Path | None, remove: tu
     baraza-factory publish own-en-quz-0.2.0.pack --to /media/stick/baraza --prune
     baraza-factory publish --to /media/stick/baraza --remove own-en-quz
     """  # noqa: D301
-    from appliance.cli import publish_changes
+    from appliance.commands.keys import publish_changes
     from appliance.packs.publish import Changes
 
     publish_changes(folder, Changes(packs, remove, prune), keys)

@@ -6,7 +6,7 @@ import threading
 from datetime import datetime
 
 from flask import Flask, request
-from flask_babel import Babel, format_date
+from flask_babel import Babel, format_date, format_datetime
 
 from appliance.app import Appliance
 from webui import languages, notes
@@ -14,12 +14,30 @@ from webui.assets import Assets
 from webui.faults import page_for
 from webui.guard import check_request
 from webui.headers import dress
+from webui.keeping import EXTENSION, Sessions
 from webui.owners import device, keep_cookie
-from webui.pages import about, ask, draft, home, jobs, packs, translate
+from webui.pages import (
+    about,
+    ask,
+    draft,
+    home,
+    jobs,
+    keeper,
+    keeper_copy,
+    keeper_health,
+    keeper_jobs,
+    keeper_packs,
+    keeper_publishers,
+    keeper_sticks,
+    packs,
+    share,
+    translate,
+)
 from webui.site import Site, current_site
 
-PAGES = (home, translate, ask, draft, jobs, packs, about)
-COOKIELESS = frozenset({"static", "about.health"})
+KEEPERS = (keeper, keeper_jobs, keeper_packs, keeper_sticks, keeper_publishers, keeper_copy, keeper_health)
+PAGES = (home, translate, ask, draft, jobs, packs, share, about, *KEEPERS)
+COOKIELESS = frozenset({"static", "about.health", "share.index", "share.metadata", "share.archive"})
 
 
 def create_app(appliance: Appliance) -> Flask:
@@ -30,6 +48,7 @@ def create_app(appliance: Appliance) -> Flask:
     app.url_map.strict_slashes = False
     site = Site(appliance, Assets(), threading.BoundedSemaphore(appliance.limits.streams))
     app.extensions["baraza"] = site
+    app.extensions[EXTENSION] = Sessions(appliance.limits)
     Babel(app, locale_selector=languages.choose_language)
     app.before_request(check_request)
     app.before_request(_know_device)
@@ -41,6 +60,7 @@ def create_app(appliance: Appliance) -> Flask:
         app.register_blueprint(page.pages)
     app.context_processor(_words)
     app.add_template_filter(on_day)
+    app.add_template_filter(moment)
     return app
 
 
@@ -50,6 +70,11 @@ def on_day(time: str) -> str:
         return str(format_date(datetime.fromisoformat(time), rebase=False))
     except ValueError:
         return time
+
+
+def moment(time: datetime) -> str:
+    """A day with its time, in the reader's language; as it is given, in UTC."""
+    return str(format_datetime(time, "medium", rebase=False))
 
 
 def _know_device() -> None:

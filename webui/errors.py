@@ -38,6 +38,29 @@ class UnusableRequestError(InputError):
     template = "The box cannot use this request."
 
 
+class NotAtTheBoxError(InputError):
+    """The first PIN is set on the box's own screen, or by its command line: else whoever came first would have it."""
+
+    key = "not_at_the_box"
+    template = "The first PIN is set at the box itself: on its own screen, or with `baraza keeper pin`."
+    status = 403
+
+
+class PinDiffersError(InputError):
+    key = "pin_differs"
+    template = "The two are not the same."
+
+
+class PassphraseDiffersError(InputError):
+    key = "passphrase_differs"
+    template = "The two passphrases are not the same."
+
+
+class NothingChosenError(InputError):
+    key = "nothing_chosen"
+    template = "Nothing was chosen."
+
+
 class BusyStreamsError(InputError):
     """Too many pages follow their requests live; this one has to reload now and then."""
 

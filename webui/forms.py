@@ -15,5 +15,10 @@ def asked(name: str) -> str:
     return _one_line_break(request.args.get(name, ""))
 
 
+def whole(text: str) -> int:
+    """A number from outside; anything else is 0, the beginning."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+
+
 def _one_line_break(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")

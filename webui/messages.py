@@ -102,6 +102,34 @@ WORDS = {
         "The packs could not be read to the end, as if the stick was pulled out or the other box switched off. "
         "Nothing was changed. Connect it again and start over."
     ),
+    "stick_not_found": lazy_gettext(
+        "The stick %(stick)s is not in the box, or not any more. Plug it in, and wait a moment."
+    ),
+    "stick_busy": lazy_gettext(
+        "The stick %(stick)s is still being used. Leave it in, wait until that is done, then try again."
+    ),
+    "stick_read_only": lazy_gettext(
+        "The box cannot write to the stick %(stick)s. If it has a small switch, move it; otherwise use another stick."
+    ),
+    "neighbour_busy": lazy_gettext(
+        "The other box is busy: it gives packs to others, or still reads its own. Try again in a minute."
+    ),
+    "shared_not_found": lazy_gettext("This box gives no such file to others."),
+    "sharing_off": lazy_gettext("This box gives no packs to others."),
+    "shared_later": lazy_gettext("The box still reads the packs that it gives to others. Come back in a minute."),
+    "shared_busy": lazy_gettext("The box gives packs to others already. Come back in a minute."),
+    "export_full": lazy_gettext(
+        "There is no room: %(needs)s MB are needed, and %(free)s MB are free. What was there before is whole. Delete "
+        "something there, or use another stick."
+    ),
+    "export_file": lazy_gettext(
+        "The pack %(pack)s does not go onto this stick, which takes no file of more than 4 GB. Use a stick of the kind "
+        "exFAT. What was there before is whole."
+    ),
+    "export_failed": lazy_gettext(
+        "The stick could not be written to, as if it was pulled out. What was there before is whole. Plug it in again "
+        "and start over."
+    ),
     "address": lazy_gettext("There is no box at %(address)s that this one may ask for packs."),
     "root": lazy_gettext("The publisher %(name)s cannot be trusted in this way. Tell the keeper of the box."),
     "root_not_found": lazy_gettext("This box does not trust anybody called %(name)s."),
@@ -140,6 +168,23 @@ WORDS = {
         "The box cannot save anything now. What was saved before is safe. Ask the keeper to look at the memory card."
     ),
     "folder_in_use": lazy_gettext("Another Baraza is at work on the documents of this box. Tell the keeper."),
+    "pin_short": lazy_gettext(
+        "This is too short. Take at least %(digits)s digits, or a phrase of at least %(letters)s letters."
+    ),
+    "pin_long": lazy_gettext("This is too long: %(most)s characters are the most."),
+    "pin_trivial": lazy_gettext(
+        "Anybody would try this PIN first. Take another: digits that make no row, no pattern and no repetition."
+    ),
+    "pin_wrong": lazy_gettext("This is not the PIN."),
+    "pin_wait": lazy_gettext(
+        "Too many PINs were wrong, so this one was not even looked at. Wait for %(wait)s, then try again."
+    ),
+    "pin_not_set": lazy_gettext("This box has no keeper's PIN yet."),
+    "pin_already_set": lazy_gettext("This box has a keeper's PIN already."),
+    "pin_damaged": lazy_gettext(
+        "The keeper's PIN cannot be read any more. Until it is set anew at the box, nobody is let in. What is left of "
+        "it is in %(path)s."
+    ),
     "kind": lazy_gettext("The kind of document %(kind)s is not in order. Tell the keeper of the box."),
     "config": lazy_gettext("The setting %(name)s of the box is wrong. Tell the keeper."),
     "knowledge": lazy_gettext("The article %(article)s is not in order. Tell the keeper of the box."),
@@ -154,6 +199,12 @@ WORDS = {
         "This box is not called %(host)s. Open it by its own name or address, as it stands on the box."
     ),
     "unusable_request": lazy_gettext("The box cannot use this request. Go back and try again."),
+    "not_at_the_box": lazy_gettext(
+        "The first PIN is set at the box itself: on its own screen, or with a keyboard that is plugged into it."
+    ),
+    "pin_differs": lazy_gettext("You typed two different PINs. Nothing was changed: type the same one twice."),
+    "passphrase_differs": lazy_gettext("You typed two different passphrases. Type the same one twice."),
+    "nothing_chosen": lazy_gettext("Nothing is ticked. Choose at least one, then press the button again."),
     "busy_streams": lazy_gettext("Many phones follow their requests at once. This page will reload by itself."),
 }
 

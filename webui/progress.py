@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from flask_babel import format_timedelta, gettext, lazy_gettext, ngettext
 
-from appliance.inference.job import Job, State
+from appliance.inference.job import Event, Job, State
 from appliance.inference.queue import JobQueue
 
 LEAST = 5  # seconds; a shorter wait is not worth a number
@@ -40,6 +40,18 @@ def waiting_words(queue: JobQueue, job: Job) -> str:
 def state_words(job: Job) -> str:
     """How it stands with a request that was left with the box."""
     return str(STATES[job.state])
+
+
+def left_words(event: Event | None) -> str:
+    """About how long a job still takes, if its work said so with its progress; "" if not."""
+    seconds = event.data.get("seconds") if event else None
+    return "" if seconds is None else str(gettext("about %(time)s left", time=in_words(max(1.0, seconds))))
+
+
+def last_progress(job: Job) -> Event | None:
+    """What a job said last of how far it is; None once it is over, or before it said anything."""
+    told = None if job.is_over else (event for event in reversed(list(job.events)) if event.kind == "progress")
+    return next(told, None) if told else None
 
 
 def in_words(seconds: float) -> str:

@@ -10,7 +10,8 @@ from flask import render_template
 from markupsafe import Markup, escape
 
 from appliance.inference.job import Event, Job
-from webui.progress import percent, waiting_words
+from appliance.inference.queue import JobQueue
+from webui.progress import left_words, percent, waiting_words
 from webui.site import Site
 
 GLANCE = 2.0  # seconds between two looks at the place in the queue, and at whether the server stops
@@ -18,13 +19,13 @@ RETRY = 2_000  # milliseconds until a phone that lost the stream comes back
 LINE_END = re.compile(r"\r\n|\r|\n")  # what ends a line in an event stream, and nothing else
 
 
-def follow(site: Site, job: Job, after: int) -> Iterator[str]:
-    """The events of `job` numbered above `after`, in the form of an event stream.
+def follow(site: Site, queue: JobQueue, job: Job, after: int) -> Iterator[str]:
+    """The events of `job` of `queue` numbered above `after`, in the form of an event stream.
 
     Each carries its number, so that a phone that comes back (`Last-Event-ID`) misses nothing and gets nothing
     twice. Ends with the job, after `limits.stream_seconds`, or when the server stops.
     """
-    queue, limits = site.appliance.queue, site.limits
+    limits = site.limits
     begun = said = time.monotonic()
     place = ""
     with queue.watching(job):
@@ -60,5 +61,6 @@ def _content(event: Event) -> tuple[str, Markup]:
         return "text", Markup("<span>{}</span>").format(event.data["text"])
     if event.kind == "progress":
         share = percent(event.data["done"], event.data["total"])
-        return "progress", Markup(render_template("_progress.html", percent=share))  # noqa: S704 - a template's
+        bar = render_template("_progress.html", percent=share, left=left_words(event))
+        return "progress", Markup(bar)  # noqa: S704 - a template's
     return "done", escape(event.data["state"])

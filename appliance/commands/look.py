@@ -10,10 +10,12 @@ from typing import Any
 import click
 
 from appliance.commands.parts import box, sources, store, trust
-from appliance.errors import BarazaError, PackNotInstalledError, UnknownPublisherError
-from appliance.packs.look import Change, Seen, look
-from appliance.packs.repository import Repository
-from appliance.packs.store import InstalledPack, version_key
+from appliance.packs.bring import bring
+from appliance.packs.copying import Progress as Copied
+from appliance.packs.look import Change, Seen
+from appliance.packs.offer import Offer
+from appliance.packs.shelf import Shelf, choose, shelves
+from appliance.packs.store import InstalledPack
 
 CHANGES = {
     Change.NEW: "new",
@@ -29,7 +31,7 @@ OBSTACLES = {
     "appliance": "needs a newer version of the software",
 }
 Progress = Callable[[str, int, int], None]
-Install = Callable[[Path, Callable[[int, int], None], str], InstalledPack]
+Install = Callable[[Path, Copied, str], InstalledPack]
 
 
 @click.command("look")
@@ -41,19 +43,11 @@ def look_at(place: str, as_json: bool) -> None:
     Nothing is installed. Exit status 1 if one of the repositories is refused.
 
     \b
+    baraza packs look sda1                     # a stick, as `baraza sticks list` names it
     baraza packs look /media/stick
     baraza packs look http://192.168.1.20:8080/packs --json
     """  # noqa: D301
-    here, rows = trust(), []
-    for source in sources(place):
-        try:
-            rows.append(_known(here.open(source)))
-        except UnknownPublisherError:
-            stranger = here.stranger(source)
-            rows.append({"place": source.label, "root": None, "words": stranger.words, "version": stranger.version})
-            rows[-1]["packs"] = [f"{offer.name} {offer.version}" for offer in stranger.offers]
-        except BarazaError as error:
-            rows.append({"place": source.label, "error": error.key, "refused": str(error)})
+    rows = [_described(shelf) for shelf in _found(place)]
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
     else:
@@ -71,50 +65,32 @@ def install_from(place: str, names: tuple[str, ...], install: Install, progress:
         PackNotInstalledError: a name is not offered by a publisher whom the box trusts.
         RepositoryError, StorageError: as `Trust.open`, `Repository.archive` and `PackStore.install`.
     """
-    opened, failures = _opened(place)
-    found = [(repository, each) for repository in opened for each in _seen(repository) if names or each.brings]
-    found.sort(key=lambda pair: version_key(pair[1].offer.version))
-    offered = {each.offer.name: (repository, each) for repository, each in found}  # the newest comes last
-    missing = [name for name in names if name not in offered]
-    if (missing or not opened) and failures:
-        raise failures[0]
-    if missing:
-        raise PackNotInstalledError(pack=missing[0])
-    for name in names or sorted(offered):
-        repository, each = offered[name]
-        label = f"{name} {each.offer.version}"
 
-        def show(done: int, total: int, label: str = label) -> None:
-            progress(label, done, total)
+    def show(offer: Offer, done: int, total: int) -> None:
+        progress(f"{offer.name} {offer.version}", done, total)
 
-        with repository.archive(each.offer) as path:
-            yield install(path, show, each.offer.manifest)
+    yield from bring(choose(_found(place), names), install, show)
 
 
-def _opened(place: str) -> tuple[list[Repository], list[BarazaError]]:
-    here, opened, failures = trust(), list[Repository](), list[BarazaError]()
-    for source in sources(place):
-        try:
-            opened.append(here.open(source))
-        except BarazaError as error:
-            failures.append(error)
-    return opened, failures
+def _found(place: str) -> tuple[Shelf, ...]:
+    return shelves(trust(), store(), box(), sources(place))
 
 
-def _seen(repository: Repository) -> tuple[Seen, ...]:
-    return look(repository.offers, map(repository.present, repository.offers), store(), box())
-
-
-def _known(repository: Repository) -> dict[str, Any]:
+def _described(shelf: Shelf) -> dict[str, Any]:
+    if shelf.refused is not None:
+        return {"place": shelf.place, "error": shelf.refused.key, "refused": str(shelf.refused)}
+    if shelf.root is None or shelf.expires is None:
+        offered = [f"{offer.name} {offer.version}" for offer in shelf.strangers]
+        return {"place": shelf.place, "root": None, "words": shelf.words, "version": shelf.version, "packs": offered}
     return {
-        "place": repository.label,
-        "root": repository.root.name,
-        "words": repository.root.words,
-        "release": repository.release,
-        "expires": f"{repository.expires:%Y-%m-%dT%H:%M:%SZ}",
-        "packs": [_row(each) for each in _seen(repository)],
-        "problems": list(repository.problems),
-        "clock_believed": repository.judged.believed,
+        "place": shelf.place,
+        "root": shelf.root.name,
+        "words": shelf.words,
+        "release": shelf.release,
+        "expires": f"{shelf.expires:%Y-%m-%dT%H:%M:%SZ}",
+        "packs": [_row(each) for each in shelf.seen],
+        "problems": list(shelf.problems),
+        "clock_believed": shelf.believed,
     }
 
 

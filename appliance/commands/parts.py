@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 from appliance import __version__, config
-from appliance.errors import RepositoryError
+from appliance.errors import RepositoryError, SourceLostError
 from appliance.inference import memory
 from appliance.packs.look import Box
-from appliance.packs.neighbour import NeighbourSource
-from appliance.packs.sources import FolderSource, Source, SourceReadError, find_repositories
+from appliance.packs.shelf import HTTP, sources_at
+from appliance.packs.sources import Source
 from appliance.packs.store import PackStore
 from appliance.packs.trust import TRUST, Trust, development_root
-
-HTTP = ("http://", "https://")
+from appliance.packs.usb import Sticks
 
 
 def trust() -> Trust:
@@ -36,22 +34,20 @@ def box() -> Box:
 
 
 def is_repository(place: str) -> bool:
-    """Whether `place` is an address, or a folder that holds a repository."""
-    return place.startswith(HTTP) or bool(Path(place).is_dir() and find_repositories(Path(place)))
+    """Whether `place` is an address, or a folder that holds a repository. Raises SourceLostError."""
+    there = sticks().place(place)
+    try:
+        return there.startswith(HTTP) or bool(sources_at(there))
+    except SourceLostError:
+        raise
+    except RepositoryError:
+        return False
 
 
 def sources(place: str) -> tuple[Source, ...]:
-    """The repositories at `place`: an address of a neighbour's box, a stick, or a folder.
+    """As `sources_at`; `place` may also be the name of a stick. Raises as that."""
+    return sources_at(sticks().place(place))
 
-    Raises AddressError, RepositoryError: there is none.
-    """
-    if place.startswith(HTTP):
-        return (NeighbourSource(place),)
-    try:
-        found = find_repositories(Path(place))
-    except SourceReadError as error:
-        raise RepositoryError(path=place, reason=str(error)) from error
-    if not found:
-        reason = "no signed packs lie in it, in its subfolders or in its folder “baraza”"
-        raise RepositoryError(path=place, reason=reason)
-    return tuple(FolderSource(folder) for folder in found)
+
+def sticks() -> Sticks:
+    return Sticks(config.load().sticks)

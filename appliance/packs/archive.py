@@ -123,7 +123,7 @@ def copy_folder(
         for file in manifest.files:
             path = target / file.path
             ensure_folder(path.parent)
-            with _opened_file(source, file, manifest) as blocks:
+            with opened_file(source, file, manifest) as blocks:
                 _compare(manifest, file, copying.write(blocks, path))
         copying.write([found.raw], target / MANIFEST)
     _flush_folders(target)
@@ -145,8 +145,36 @@ def create(folder: Path, target: Path, progress: Progress | None = None) -> None
             archive = Writer(out)
             archive.add(MANIFEST, [found.raw], len(found.raw))
             for file in sorted(manifest.files, key=lambda each: each.path):
-                with _opened_file(folder, file, manifest) as blocks:
-                    archive.add(file.path, copying.through(blocks, file.sha256, _differs(manifest, file)), file.size)
+                with opened_file(folder, file, manifest) as blocks:
+                    archive.add(file.path, copying.through(blocks, file.sha256, differs(manifest, file)), file.size)
+            archive.finish()
+            out.flush()
+            os.fsync(out.fileno())
+        partial.replace(target)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def rewrite(source: Path, target: Path, progress: Progress | None = None) -> None:
+    """Write the archive `source` once more, stored: the bytes that `create` makes of the same pack.
+
+    Raises:
+        PackArchiveError, PackManifestError, PackFileError: as for `extract`.
+        OSError: `target` cannot be written; nothing is left of it then.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        with (
+            _opened(source, LIMITS, None) as opened,
+            partial.open("wb") as out,
+            Copying(opened.head.manifest.size, progress) as copying,
+        ):
+            archive = Writer(out)
+            archive.add(MANIFEST, [opened.head.raw], len(opened.head.raw))
+            for member, file in sorted(opened.files, key=lambda pair: pair[1].path):
+                blocks = copying.through(opened.blocks(member), file.sha256, differs(opened.head.manifest, file))
+                archive.add(file.path, blocks, file.size)
             archive.finish()
             out.flush()
             os.fsync(out.fileno())
@@ -235,10 +263,10 @@ def _check_members(members: tuple[Member, ...], manifest: Manifest, limits: Limi
 
 def _compare(manifest: Manifest, file: PackFile, digest: str) -> None:
     if digest != file.sha256:
-        raise _differs(manifest, file)
+        raise differs(manifest, file)
 
 
-def _differs(manifest: Manifest, file: PackFile) -> PackFileError:
+def differs(manifest: Manifest, file: PackFile) -> PackFileError:
     return PackFileError(pack=manifest.name, file=file.path, reason=f"its content is not what {MANIFEST} says (sha256)")
 
 
@@ -255,7 +283,7 @@ def _folder_head(folder: Path, limits: Limits, expected: str | None) -> Head:
 
 
 @contextmanager
-def _opened_file(folder: Path, file: PackFile, manifest: Manifest) -> Iterator[Iterator[zipped.Block]]:
+def opened_file(folder: Path, file: PackFile, manifest: Manifest) -> Iterator[Iterator[zipped.Block]]:
     """The blocks of a file of a pack in a folder, which must be plain and of the size listed."""
 
     def wrong(reason: str) -> PackFileError:

@@ -12,7 +12,7 @@ from tuf.api.metadata import Root, Signed, Snapshot, TargetFile, Targets, Timest
 from tuf.ngclient import Updater, UpdaterConfig
 
 from appliance.packs.fingerprint import fingerprint
-from appliance.packs.publish import SIGNED_AT
+from appliance.packs.release import SIGNED_AT
 from appliance.packs.roots import State
 from appliance.packs.sources import METADATA, Source, SourceReadError
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 from functools import lru_cache
 
+from securesystemslib.signer import Key
 from tuf.api.metadata import Root
 
 LENGTH = 8  # bytes, a word each
@@ -42,6 +43,11 @@ WORDS = tuple(
 def fingerprint(root: Root) -> str:
     """The words of the keys that may sign `root`, with spaces between them."""
     return _words(public_keys(root))
+
+
+def key_fingerprint(key: Key) -> str:
+    """The words of one public key: of a cooperative, which a publisher compares before letting it list packs."""
+    return _words(json.dumps([key.keytype, key.scheme, key.keyval], sort_keys=True))
 
 
 @lru_cache(maxsize=64)  # a fifth of a second, and a list of roots asks for all of them

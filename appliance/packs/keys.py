@@ -39,7 +39,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from appliance.errors import KeysError, KeysLockedError
 from appliance.packs.fingerprint import fingerprint
-from appliance.storage.atomic import NOBODY_ELSE, ensure_folder, storage_errors, write_atomically
+from appliance.storage.atomic import NOBODY_ELSE, ensure_folder, remove_leftovers, storage_errors, write_atomically
 from appliance.storage.lock import lock_folder
 
 Passphrase = Callable[[], str]  # asked only when a key is locked
@@ -196,6 +196,7 @@ def next_release(folder: Path, used: int, clock: datetime | None = None) -> Ledg
     before = read_ledger(folder)
     ledger = Ledger(max(before.release, used) + 1, _now(clock, before.signed))
     text = json.dumps({"release": ledger.release, "signed": ledger.signed.isoformat(timespec="seconds")})
+    remove_leftovers(folder / LEDGER)
     write_atomically(folder / LEDGER, text.encode("ascii"))
     return ledger
 

@@ -189,12 +189,9 @@ def parse_manifest(raw: bytes, label: str, limits: Limits = LIMITS) -> Manifest:
         raise wrong(f"it is larger than {limits.manifest_bytes} bytes")
     try:
         values = tomllib.loads(raw.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of too many digits is no TOMLDecodeError
         raise wrong(f"it is not valid TOML ({error})") from error
-    try:
-        return _manifest(_Fields(values, wrong), limits)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise wrong(str(error)) from error
+    return _manifest(_Fields(values, wrong), limits)
 
 
 def _manifest(fields: _Fields, limits: Limits) -> Manifest:
@@ -386,7 +383,10 @@ class _Fields:
         value = self._values.get(name)
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise self.wrong(f"{self._where}{name} is not a number")
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise self.wrong(f"{self._where}{name} is too large a number") from error
 
     def path(self, name: str) -> str:
         """A relative POSIX path that stays inside the pack and exists on every file system we meet."""

@@ -7,11 +7,12 @@ not end is cut off. Nothing here needs to be secret or unaltered on its way: sig
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -25,9 +26,11 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
 from appliance import __version__
-from appliance.errors import AddressError, DiskFullError
+from appliance.errors import AddressError, DiskFullError, RepositoryError
 from appliance.limits import LIMITS, Limits
-from appliance.packs.sources import BLOCK, NO_SUCH_FILE, Source, SourceReadError
+from appliance.packs.manifest import NAME
+from appliance.packs.repository import source_errors
+from appliance.packs.sources import BLOCK, NO_SUCH_FILE, Source, SourceBusyError, SourceReadError, quiet
 
 NETWORKS = tuple(
     ip_network(text)
@@ -44,6 +47,8 @@ NETWORKS = tuple(
 )
 HEADERS = {"User-Agent": f"Baraza/{__version__}", "Accept-Encoding": "identity", "Connection": "close"}
 MISSING = (403, NO_SUCH_FILE)
+BUSY = 503
+INDEX = "packs/shared"  # where a box gives its packs to others
 
 
 class NeighbourSource(Source):
@@ -77,7 +82,7 @@ class NeighbourSource(Source):
             return None
 
     @contextmanager
-    def local(self, path: str, length: int, room: Path) -> Iterator[Path]:
+    def local(self, path: str, length: int, room: Path, told: Callable[[int], None] = quiet) -> Iterator[Path]:
         if shutil.disk_usage(room).free < length + self.limits.disk_reserve_bytes:
             raise DiskFullError(path=str(room))
         with TemporaryDirectory(prefix=".downloading-", dir=room) as folder:
@@ -89,6 +94,7 @@ class NeighbourSource(Source):
                     if left < 0:
                         raise DownloadError(f"{path} is longer than {length} bytes")
                     out.write(block)
+                    told(len(block))
             yield copy
 
     @contextmanager
@@ -110,11 +116,49 @@ class NeighbourSource(Source):
                 raise SourceReadError(f"{self.label}: no answer in {limits.connect_seconds:.0f} s")
             if answer.status in MISSING:
                 raise DownloadHTTPError(f"{path} is missing", answer.status)
+            if answer.status == BUSY:
+                raise SourceBusyError(f"{self.label}: it is busy")
             if answer.status != 200:
                 raise DownloadError(f"{path}: the box answered {answer.status}")
             yield answer
         finally:
             connection.close()
+
+
+def repositories_at(url: str, limits: Limits = LIMITS) -> tuple[Source, ...]:
+    """The repositories of the box at `url`: those of its index if `url` has no path, else the one at that very path.
+
+    What the index says is a hint for where to look, and no more; it is bounded, and what is odd in it is left out.
+
+    Raises:
+        AddressError: it is no address of a box in this network.
+        NeighbourBusyError, SourceLostError, RepositoryError: it did not answer, gives no packs, or talks nonsense.
+    """
+    asked = NeighbourSource(url, limits)
+    if urlsplit(url).path.strip("/"):
+        return (asked,)
+    with source_errors(url):
+        try:
+            raw = asked.download_bytes(f"{INDEX}/index.json", limits.index_bytes)
+        except DownloadHTTPError as error:
+            if error.status_code == NO_SUCH_FILE:
+                return (asked,)  # a web server that hands out one repository
+            raise
+        names = _listed(raw, limits)
+    if not names:
+        raise RepositoryError(path=url, reason="the box there has no packs to give")
+    base = url.rstrip("/")
+    return tuple(NeighbourSource(f"{base}/{INDEX}/{name}", limits) for name in names)
+
+
+def _listed(raw: bytes, limits: Limits) -> list[str]:
+    """The folders that an index names. Raises DownloadError: it is no index."""
+    try:
+        rows = json.loads(raw)["roots"]
+        names = [row["path"] for row in rows if isinstance(row, dict)][: limits.index_roots]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DownloadError("what it says it has is not of the right form") from error
+    return list(dict.fromkeys(name for name in names if isinstance(name, str) and NAME.fullmatch(name)))
 
 
 def _parse(url: str) -> tuple[str, int, str]:

@@ -6,21 +6,35 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
 from tempfile import gettempdir
+from typing import TYPE_CHECKING
 
 from tuf.api.exceptions import DownloadError
 from tuf.api.exceptions import RepositoryError as TufError
 from tuf.api.metadata import TargetFile
 
-from appliance.errors import PackMissingError, RepositoryError, RepositoryRefusedError, SourceLostError
+from appliance.errors import (
+    BarazaError,
+    NeighbourBusyError,
+    PackArchiveError,
+    PackFileError,
+    PackMissingError,
+    RepositoryError,
+    RepositoryRefusedError,
+    SourceLostError,
+)
 from appliance.packs import archive
 from appliance.packs.offer import Offer, offer_of, read_offer
 from appliance.packs.roots import TrustedRoot
-from appliance.packs.sources import TARGETS, Source, SourceReadError
+from appliance.packs.sources import TARGETS, Source, SourceBusyError, SourceReadError, quiet
 from appliance.packs.store import version_key
 from appliance.packs.trusted_time import Judgement
 from appliance.storage.atomic import ensure_folder, storage_error
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 class Repository:
@@ -65,11 +79,16 @@ class Repository:
                 return False
 
     @contextmanager
-    def archive(self, offer: Offer) -> Iterator[Path]:
+    def archive(self, offer: Offer, told: Callable[[int], None] = quiet) -> Iterator[Path]:
         """The archive of `offer`, its length, hash and `pack.toml` verified: where it lies, or a copy for now.
 
         Whoever made the stick might show other bytes at the second reading; so install with
         `expected=offer.manifest`, which holds every byte that is written against what was signed.
+
+        Args:
+            offer: one of `offers`.
+            told: called with the bytes that were copied and those that were verified, as they are; what it raises
+                ends the work.
 
         Raises:
             PackMissingError: it is listed, but not there.
@@ -84,17 +103,29 @@ class Repository:
                 if self._source.size(self._path(offer)) is None:
                     raise PackMissingError(pack=f"{offer.name} {offer.version}", path=self.label)
                 try:
-                    path = held.enter_context(self._source.local(self._path(offer), target.length, self._room))
+                    path = held.enter_context(self._source.local(self._path(offer), target.length, self._room, told))
                 except SourceReadError:
                     raise
                 except DownloadError as error:
                     raise self._refused(str(error)) from error
-            self._verify(path, offer, target)
-            yield path
+            try:
+                self._verify(path, offer, target, told)
+                yield path
+            except (PackArchiveError, PackFileError) as error:
+                if self._went_away(offer, error):
+                    raise SourceLostError(path=self.label, reason=str(error)) from error
+                raise
 
-    def _verify(self, path: Path, offer: Offer, target: TargetFile) -> None:
+    def _went_away(self, offer: Offer, error: BarazaError) -> bool:
+        """Whether what was whole a moment ago cannot be read again because the source is gone.
+
+        Raises SourceLostError: all of it is.
+        """
+        return isinstance(error.__cause__, OSError) or not self.present(offer)
+
+    def _verify(self, path: Path, offer: Offer, target: TargetFile, told: Callable[[int], None]) -> None:
         try:
-            with path.open("rb") as stream:
+            with _Watched(path, told) as stream:
                 target.verify_length_and_hashes(stream)
             head = archive.head(path, self._source.limits, expected=offer.manifest)
         except TufError as error:
@@ -112,11 +143,26 @@ class Repository:
         return RepositoryRefusedError(path=self.label, reason=reason, root=self.root.name)
 
 
+class _Watched(FileIO):
+    """A file that tells of each piece that is read of it."""
+
+    def __init__(self, path: Path, told: Callable[[int], None]) -> None:
+        super().__init__(path, "rb")
+        self._told = told
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        length = super().readinto(buffer)
+        self._told(length or 0)
+        return length
+
+
 @contextmanager
 def source_errors(label: str) -> Iterator[None]:
     """Turn what goes wrong while `label` is read into what a person can be told."""
     try:
         yield
+    except SourceBusyError as error:
+        raise NeighbourBusyError(path=label) from error
     except SourceReadError as error:
         raise SourceLostError(path=label, reason=str(error)) from error
     except DownloadError as error:

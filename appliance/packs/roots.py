@@ -55,8 +55,9 @@ class TrustedRoot:
 
 @dataclass(frozen=True)
 class State:
-    """What is kept of a root. `roots`: its versions since it was added, the newest last; `metadata`: by file name, of
-    the newest release that was verified.
+    """What is kept of a root. `roots`: its versions since it was added, the newest last; `earlier`: those before, the
+    first one first, for others who begin there (this box does not trust by them); `metadata`: by file name, of the
+    newest release that was verified.
     """
 
     words: str
@@ -64,6 +65,7 @@ class State:
     kinds: frozenset[str] | None = None
     unattended: bool = False
     metadata: Mapping[str, bytes] = field(default_factory=dict)
+    earlier: tuple[bytes, ...] = ()
 
     @property
     def root(self) -> Root:
@@ -188,6 +190,7 @@ def _written(state: State) -> bytes:
         "unattended": state.unattended,
         "roots": [_text(raw) for raw in state.roots],
         "metadata": {name: _text(raw) for name, raw in sorted(state.metadata.items())},
+        "earlier": [_text(raw) for raw in state.earlier],
     }
     body = json.dumps(values, indent=1).encode("ascii")
     return hashlib.sha256(body).hexdigest().encode("ascii") + b"\n" + body
@@ -204,7 +207,8 @@ def _read(raw: bytes) -> State:
     kinds = None if values["kinds"] is None else frozenset(values["kinds"]) & set(KINDS)
     roots = tuple(_bytes(text) for text in values["roots"])
     metadata = {name: _bytes(text) for name, text in values["metadata"].items()}
-    state = State(values["words"], roots, kinds, values["unattended"], metadata)
+    earlier = tuple(_bytes(text) for text in values.get("earlier", ()))
+    state = State(values["words"], roots, kinds, values["unattended"], metadata, earlier)
     state.identities()  # every root can be read
     return state
 

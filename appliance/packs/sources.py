@@ -35,6 +35,14 @@ class SourceReadError(DownloadError):
     """The source went away or failed while it was read; `str` says how."""
 
 
+class SourceBusyError(SourceReadError):
+    """The other box has enough to do just now."""
+
+
+def quiet(_length: int) -> None:
+    """Nobody wants to be told."""
+
+
 class Source(ABC, FetcherInterface):
     """A repository: the client of The Update Framework fetches `metadata/…` and `targets/…` from it."""
 
@@ -46,8 +54,12 @@ class Source(ABC, FetcherInterface):
         """Bytes of the file at `path`, None if there is none. Raises DownloadError."""
 
     @abstractmethod
-    def local(self, path: str, length: int, room: Path) -> AbstractContextManager[Path]:
+    def local(
+        self, path: str, length: int, room: Path, told: Callable[[int], None] = quiet
+    ) -> AbstractContextManager[Path]:
         """The file at `path` on this machine, of `length` bytes at most; a copy, if one is needed, lies under `room`.
+
+        `told` is called with the bytes that were copied, as they are; what it raises ends the work.
 
         Raises:
             DownloadError: it cannot be had, or is longer.
@@ -80,7 +92,7 @@ class FolderSource(Source):
             return None
 
     @contextmanager
-    def local(self, path: str, length: int, room: Path) -> Iterator[Path]:
+    def local(self, path: str, length: int, room: Path, told: Callable[[int], None] = quiet) -> Iterator[Path]:
         size = self.size(path)
         if size is None:
             raise DownloadHTTPError(f"{path} is missing", NO_SUCH_FILE)
@@ -114,7 +126,7 @@ def find_repositories(place: Path, limits: Limits = LIMITS) -> tuple[Path, ...]:
     """
     found: list[Path] = []
     for folder in (place, *_subfolders(place, limits), *_subfolders(place / "baraza", limits)):
-        if folder not in found and (folder / "metadata" / "timestamp.json").is_file():
+        if folder not in found and _whole(str(place), (folder / "metadata" / "timestamp.json").is_file):
             found.append(folder)
     if not found:
         _whole(str(place), os.listdir, place)  # a stick that went away is told, not passed over

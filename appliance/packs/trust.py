@@ -34,6 +34,7 @@ from appliance.errors import (
 from appliance.limits import LIMITS, Limits
 from appliance.packs.client import Client
 from appliance.packs.fingerprint import fingerprint, public_keys
+from appliance.packs.lineage import ancestors
 from appliance.packs.manifest import KINDS, NAME
 from appliance.packs.offer import Offer
 from appliance.packs.repository import Repository, offers_among, source_errors
@@ -75,6 +76,10 @@ class Trust:
     def root_bytes(self, name: str) -> bytes:
         """The newest version of root `name`, to be handed on. Raises RootNotFoundError, RootDamagedError."""
         return self._state(name).roots[-1]
+
+    def remembered(self) -> Iterator[tuple[str, State]]:
+        """What is kept of each root, to be handed on to other boxes."""
+        return self._states()
 
     def problems(self) -> tuple[RootDamagedError, ...]:
         """The roots of which both copies are damaged: none of their packs is taken until the keeper adds them anew."""
@@ -225,6 +230,8 @@ class Trust:
                 failed = error
             # What was verified before a check failed is remembered, as the framework has it: a new root above all.
             after = client.state(state)
+            if not (failed or after.earlier):
+                after = replace(after, earlier=ancestors(after.roots[0], source))  # for others
         if not self._keep(name, state, after):
             return None
         if failed:

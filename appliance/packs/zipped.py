@@ -305,23 +305,19 @@ def _read(descriptor: int, at: int, length: int, wrong: Wrong) -> bytes:
 # Writing
 
 
-class Writer:
-    """Writes an archive: `add` each member, then `finish`. The same members make the same bytes everywhere."""
+class Layout:
+    """What stands between the contents of an archive: a header before each member, the directory and the end after all.
 
-    def __init__(self, out: BinaryIO) -> None:
-        self._out, self._entries = out, list[bytes]()
+    It follows from names, sizes and checksums alone, so an archive can be told in its whole length before it is read.
+    """
 
-    def add(self, name: str, blocks: Iterable[Block], size: int) -> None:
-        """Store the `size` bytes of `blocks` as `name`. Raises OSError, and what `blocks` raises."""
-        at, crc = self._out.tell(), 0
-        self._out.write(self._header(name, size, crc))
-        for block in blocks:
-            crc = zlib.crc32(block, crc)
-            self._out.write(block)
-        after = self._out.tell()
-        self._out.seek(at)
-        self._out.write(self._header(name, size, crc))  # now that the checksum is known
-        self._out.seek(after)
+    def __init__(self) -> None:
+        self.length, self._entries = 0, list[bytes]()  # bytes of the archive so far
+
+    def member(self, name: str, size: int, crc: int) -> bytes:
+        """The header of the next member; its `size` bytes of content come after it."""
+        at, header = self.length, header_of(name, size, crc)
+        self.length += len(header) + size
         (wide_size, wide_at), extra = _narrowed(size, at)
         version = VERSION64 if extra else VERSION
         entry = ENTRY.pack(
@@ -329,22 +325,49 @@ class Writer:
             *(len(name), len(extra), 0, 0, 0, REGULAR, wide_at),
         )
         self._entries.append(entry + name.encode("ascii") + extra)
+        return header
+
+    def end(self) -> bytes:
+        """The directory and the end; the archive is `length` bytes long then."""
+        begin, count, directory = self.length, len(self._entries), b"".join(self._entries)
+        length, wide = len(directory), b""
+        if begin >= FULL:
+            made = (END64_SIGN, END64.size - 12, UNIX << 8 | VERSION64, VERSION64, 0, 0, count, count, length, begin)
+            wide = END64.pack(*made) + LOCATOR.pack(LOCATOR_SIGN, 0, begin + length, 1)
+        end = directory + wide + END.pack(END_SIGN, 0, 0, count, count, length, min(begin, FULL), 0)
+        self.length += len(end)
+        return end
+
+
+class Writer:
+    """Writes an archive: `add` each member, then `finish`. The same members make the same bytes everywhere."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out, self._layout = out, Layout()
+
+    def add(self, name: str, blocks: Iterable[Block], size: int) -> None:
+        """Store the `size` bytes of `blocks` as `name`. Raises OSError, and what `blocks` raises."""
+        at, crc = self._out.tell(), 0
+        self._out.write(header_of(name, size, crc))
+        for block in blocks:
+            crc = zlib.crc32(block, crc)
+            self._out.write(block)
+        after = self._out.tell()
+        self._out.seek(at)
+        self._out.write(self._layout.member(name, size, crc))  # now that the checksum is known
+        self._out.seek(after)
 
     def finish(self) -> None:
         """Write the directory and the end."""
-        begin, count, length = self._out.tell(), len(self._entries), sum(map(len, self._entries))
-        self._out.writelines(self._entries)
-        if begin >= FULL:
-            made = (END64_SIGN, END64.size - 12, UNIX << 8 | VERSION64, VERSION64, 0, 0, count, count, length, begin)
-            self._out.write(END64.pack(*made) + LOCATOR.pack(LOCATOR_SIGN, 0, begin + length, 1))
-        self._out.write(END.pack(END_SIGN, 0, 0, count, count, length, min(begin, FULL), 0))
+        self._out.write(self._layout.end())
 
-    @staticmethod
-    def _header(name: str, size: int, crc: int) -> bytes:
-        (wide_size, _), extra = _narrowed(size, 0)
-        version = VERSION64 if extra else VERSION
-        head = LOCAL.pack(LOCAL_SIGN, version, 0, STORED, *EPOCH, crc, wide_size, wide_size, len(name), len(extra))
-        return head + name.encode("ascii") + extra
+
+def header_of(name: str, size: int, crc: int) -> bytes:
+    """What stands before the content of a member."""
+    (wide_size, _), extra = _narrowed(size, 0)
+    version = VERSION64 if extra else VERSION
+    head = LOCAL.pack(LOCAL_SIGN, version, 0, STORED, *EPOCH, crc, wide_size, wide_size, len(name), len(extra))
+    return head + name.encode("ascii") + extra
 
 
 def _narrowed(size: int, at: int) -> tuple[tuple[int, int], bytes]:

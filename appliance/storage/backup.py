@@ -16,7 +16,7 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
 from appliance import __version__
-from appliance.errors import BackupError, FolderInUseError, ReadOnlyError, StorageError
+from appliance.errors import BackupError, CancelledError, FolderInUseError, ReadOnlyError, StorageError
 from appliance.limits import LIMITS, Limits
 from appliance.storage.atomic import (
     TEMPORARY,
@@ -70,12 +70,21 @@ class Backup:
     files: int
 
 
-def make_backup(data: Path, target: Path, passphrase: str, limits: Limits = LIMITS) -> Backup:
+def make_backup(
+    data: Path,
+    target: Path,
+    passphrase: str,
+    limits: Limits = LIMITS,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Backup:
     """Back `data` up into the file `target`, or into a new file in the folder `target`; it is read back to prove it.
 
     The box may be at work: documents are always whole in their file, and the journal is copied as of one moment.
+    `progress` is told (bytes, of how many), those that are read back counted as well.
 
     Raises:
+        CancelledError: `cancelled()` was true; nothing is left of it.
         BackupError: the passphrase is too short, there is a file at `target` already, or too much to be backed up.
         StorageError: the disk does not do what it should.
     """
@@ -85,19 +94,22 @@ def make_backup(data: Path, target: Path, passphrase: str, limits: Limits = LIMI
         raise BackupError(path=str(place), reason="there is a file already; it is not overwritten")
     _remove_cut(place.parent)
     with _snapshot(data, limits) as parts, written_atomically(place) as file:
+        count = _counting(2 * sum(path.stat().st_size for _, path in parts), progress, cancelled)
         about = Backup(place, utc_now().isoformat(timespec="seconds"), __version__, _documents(data), len(parts))
         sealed = SealedWriter(file, passphrase)
         with tarfile.open(fileobj=cast(IO[bytes], sealed), mode="w|", format=tarfile.PAX_FORMAT) as archive:
             _add(archive, ABOUT, json.dumps({"form": FORM, **asdict(about), "path": place.name}).encode())
             for name, path in parts:
                 _add_file(archive, name, path, limits)
+                count(path.stat().st_size)
         sealed.finish()
         file.flush()
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # what is read back is what the disk holds
         file.seek(0)
-        for _ in _members(file, passphrase, place, limits):
-            pass
+        for _, content in _members(file, passphrase, place, limits):
+            while block := content.read(BLOCK):
+                count(len(block))
     return about
 
 
@@ -180,6 +192,20 @@ def _remove_cut(folder: Path) -> None:
     for file in folder.glob(f".*{ENDING}.*{TEMPORARY}"):
         with suppress(OSError):
             file.unlink()
+
+
+def _counting(total: int, progress: Callable[[int, int], None], cancelled: Callable[[], bool]) -> Callable[[int], None]:
+    """Told of bytes as they are done; raises CancelledError."""
+    done = 0
+
+    def count(more: int) -> None:
+        nonlocal done
+        if cancelled():
+            raise CancelledError
+        done = min(done + more, total)
+        progress(done, total)
+
+    return count
 
 
 def _name(now: datetime) -> str:
@@ -305,18 +331,15 @@ def _checked_name(member: tarfile.TarInfo, seen: set[str], path: Path, limits: L
 
 def _stage(file: IO[bytes], passphrase: str, path: Path, stage: Path, limits: Limits) -> Backup:
     """Unpack a backup into `stage`/new, all of it on the disk when this returns."""
-    about: Backup | None = None
     ensure_folder(stage / "new")
-    for name, content in _members(file, passphrase, path, limits):
-        if str(name) == ABOUT:
-            about = _about(content.read(BLOCK), path)
-            continue
+    members = _members(file, passphrase, path, limits)
+    _, first = next(members)  # what it says of itself: `_checked_name` takes nothing before it
+    about = _about(first.read(BLOCK), path)
+    for name, content in members:
         target = stage / "new" / name
         ensure_folder(target.parent)
         with written_atomically(target) as out, _inside(path):
             shutil.copyfileobj(content, out, BLOCK)
-    if about is None:  # pragma: no cover - `_members` demands it
-        raise BackupError(path=str(path), reason="it does not say what it is")
     return about
 
 

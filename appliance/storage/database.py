@@ -144,7 +144,7 @@ class Database:
         self.from_copy = self._bring_copy_back()
         try:
             return self._try_to_open()
-        except BrokenError as error:  # pragma: no cover - the copy was checked, or there is nothing
+        except BrokenError as error:  # the copy is sound, and of another use
             raise StorageError(path=str(self.path), reason=str(error)) from error
 
     def _tidy_companions(self) -> None:

@@ -233,10 +233,11 @@ class Journal:
             )
             _leave(connection, "history", self._limits.history)
 
-    def history(self, most: int = 100) -> list[Happening]:
-        """What happened last, the newest first."""
+    def history(self, most: int = 100, event: str = "") -> list[Happening]:
+        """What happened last, the newest first; with `event`, only of that kind."""
         rows = self._database.rows(
-            "SELECT sequence, event, about, time FROM history ORDER BY sequence DESC LIMIT ?", (most,)
+            "SELECT sequence, event, about, time FROM history WHERE ? IN ('', event) ORDER BY sequence DESC LIMIT ?",
+            (event, most),
         )
         return [Happening(row[0], row[1], json.loads(row[2]), row[3]) for row in rows]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import pytest
 from appliance.app import Appliance
 from appliance.config import Config, Memory
 from appliance.errors import (
+    DocumentsLastCopyError,
     DocumentsSetAsideError,
     EngineTooLargeError,
     FolderInUseError,
+    JournalSetAsideError,
     NoModelError,
     PackFileError,
     PackManifestError,
@@ -23,6 +26,9 @@ from appliance.errors import (
 )
 from appliance.inference.engines import size_of
 from appliance.inference.job import State
+from appliance.limits import LIMITS, Limits
+from appliance.storage.documents import DOCUMENTS
+from appliance.storage.journal import JOURNAL, KeptJob, Reading
 from tests.web.boxes import LETTER
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +44,17 @@ def packs(tmp_path: Path) -> Path:
 @pytest.fixture
 def box(settings: Config, packs: Path) -> Iterator[Config]:
     yield replace(settings, packs=packs)
+
+
+@contextmanager
+def at_work(settings: Config, limits: Limits = LIMITS) -> Iterator[Appliance]:
+    """A box that is switched on, and off again."""
+    box = Appliance(settings, limits)
+    box.start()
+    try:
+        yield box
+    finally:
+        box.close()
 
 
 def test_a_sound_box_has_no_problems(appliance: Appliance) -> None:
@@ -89,6 +106,56 @@ def test_documents_that_cannot_be_read_are_set_aside_and_told(settings: Config) 
         assert box.documents.list("me") == []
     finally:
         box.close()
+
+
+def test_what_broke_while_the_box_was_off_is_set_aside_and_the_copies_of_before_are_there(
+    settings: Config, tmp_path: Path
+) -> None:
+    """As after a card that lost sectors: both files broken, seen by a box that is switched on."""
+    bare = replace(settings, packs=tmp_path / "nothing")
+    waiting = KeptJob("waits", "me", "phone", "translation", {"text": "Hello"}, "failed")
+    with at_work(bare) as box:
+        first, _second = letter(box), letter(box)
+        assert box.keeping.journal is not None
+        box.keeping.journal.keep(waiting)
+    broken = {name: bytes(8192) + (bare.data / name).read_bytes()[8192:] for name in (DOCUMENTS, JOURNAL)}
+    for name, content in broken.items():
+        (bare.data / name).write_bytes(content)
+    with at_work(bare) as box:
+        assert [type(problem) for problem in box.problems] == [DocumentsLastCopyError, JournalSetAsideError]
+        assert {name: (bare.data / f"{name}.broken").read_bytes() for name in broken} == broken
+        job = box.queue.get("waits")
+        assert (job.request, job.state, job.kept) == ({"text": "Hello"}, State.FAILED, True)
+        assert box.documents.list("me") == []  # offered, and not taken by itself
+        assert box.restore_documents() == 1
+        assert [document.id for document in box.documents.list("me")] == [first]
+        events = [happening.event for happening in box.history()]
+        assert events.count("started") == 2  # that of before came with the copy
+    with at_work(bare) as box:
+        assert [type(problem) for problem in box.problems] == [DocumentsSetAsideError]  # until somebody moves it
+        assert [document.id for document in box.documents.list("me")] == [first]
+
+
+def test_what_sensors_say_never_fills_the_disk_of_a_box_at_work(settings: Config, tmp_path: Path) -> None:
+    bare = replace(settings, packs=tmp_path / "nothing")
+    limits = replace(LIMITS, readings=3_000, journal_bytes=192 * 1024)
+    written = 0
+    for _ in range(2):
+        with at_work(bare, limits) as box:
+            journal = box.keeping.journal
+            assert journal is not None
+            journal.keep(KeptJob("kept", "me", "phone", "translation", {"text": "Hello"}, "failed"))
+            for start in range(0, 6_000, 500):
+                journal.record(Reading("soil", "moisture", float(start + each), "%") for each in range(500))
+                written += 500
+            left = journal.readings("soil", "moisture", most=written)
+            assert 500 < len(left) <= 3_000
+            assert (left[-1].sequence, left[-1].value) == (written, 5_999.0)
+        files = [path for path in bare.data.glob("*journal*") if path.is_file()]
+        assert sum(path.stat().st_size for path in files) <= 4 * limits.journal_bytes  # the file and its copy
+    with at_work(bare, limits) as box:
+        assert box.queue.get("kept").request == {"text": "Hello"}
+        assert box.problems == []
 
 
 def test_a_box_that_cannot_open_its_documents_still_translates(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -165,3 +167,12 @@ def test_the_last_good_copy_is_brought_back(run, tmp_path: Path) -> None:  # typ
     result = run("documents", "restore-last")
     assert (result.exit_code, "Brought back: 1" in result.output) == (0, True), result.output
     assert Documents(path).get(saved[0].id) == saved[0]
+
+
+def test_commands_that_compute_nothing_load_nothing_that_does() -> None:
+    """Most of the time that a command takes to start would go there."""
+    code = (
+        "import sys, appliance.cli; print([name for name in ('onnxruntime', 'numpy', 'flask') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "[]\n"

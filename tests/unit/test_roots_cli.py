@@ -230,6 +230,17 @@ def test_what_would_change_is_compared_with_the_box(tmp_path: Path, tiny_pack: P
     assert change(tiny_pack) == (Change.OLDER, "0.2.0")
 
 
+def test_a_pack_that_cannot_be_read_is_another_one_than_is_offered(tmp_path: Path, tiny_pack: Path) -> None:
+    (tmp_path / "shipped").mkdir()
+    store = PackStore(tmp_path / "shipped", tmp_path / "packs")
+    installed = store.install(tiny_pack)
+    offer = offer_of(verify(tiny_pack).manifest, "0" * 64)
+    kept, store.find = installed, lambda _name: kept  # type: ignore[method-assign]
+    (installed.path / "pack.toml").unlink()  # between the two readings: a card that gives up
+    (seen,) = look([offer], [True], store, Box(10**10, 10**12, "1.0.0"))
+    assert (seen.change, seen.installed) == (Change.OTHER, "0.1.0")
+
+
 def test_what_stands_in_the_way_is_told(tmp_path: Path, tiny_pack: Path) -> None:
     from dataclasses import replace
 

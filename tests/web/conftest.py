@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from appliance.keeper import pin
 from appliance.limits import LIMITS
 from tests.web.boxes import Box, make_appliance, make_box
 from webui.app import create_app
@@ -19,6 +20,12 @@ from webui.pages import jobs
 def no_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is waited for, unless a test says so."""
     monkeypatch.setattr(jobs, "MOMENT", 0.0)
+
+
+@pytest.fixture
+def quick_pin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PIN is stretched a little only: most tests of the keeper's pages enter one."""
+    monkeypatch.setattr(pin, "SCRYPT_N", 16)
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ PAGES = [
     "/packs",
     "/packs/starter-en-es",
     "/requests",
+    "/keeper/pin",
 ]
 ADDRESS = re.compile(r"""(?:href|src|action|content|url)\s*[=(]\s*["']?\s*(?:https?:)?//""", re.IGNORECASE)
 INLINE = re.compile(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:", re.IGNORECASE)

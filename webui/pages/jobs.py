@@ -11,6 +11,7 @@ from appliance.errors import BarazaError, LongWaitError, QueueFullError
 from appliance.inference.job import ENDED, Job, State
 from appliance.translation.service import Translation
 from webui.errors import BusyStreamsError
+from webui.forms import whole
 from webui.messages import words_for
 from webui.owners import device
 from webui.progress import percent, state_words, waiting_words
@@ -79,13 +80,14 @@ def result(job_id: str) -> Response:
 def events(job_id: str) -> Response:
     """The events of a job as they come; 204 tells a phone that comes back that there are no more."""
     site = current_site()
-    job = appliance().queue.get(job_id)
-    after = _whole(request.headers.get("Last-Event-ID", "") or request.args.get("after", ""))
+    queue = site.appliance.queue
+    job = queue.get(job_id)
+    after = whole(request.headers.get("Last-Event-ID", "") or request.args.get("after", ""))
     if job.is_over and after >= len(job.events):
         return Response(status=204)
     if not site.streams.acquire(blocking=False):
         raise BusyStreamsError
-    response = Response(stream_with_context(follow(site, job, after)), mimetype="text/event-stream")
+    response = Response(stream_with_context(follow(site, queue, job, after)), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.call_on_close(site.streams.release)
     return response
@@ -138,8 +140,3 @@ def _has_document(job: Job) -> bool:
 def _document_url(job: Job) -> str:
     language = job.request["language"]
     return url_for("draft.document", document_id=job.request["document"], _anchor=f"in-{language}")
-
-
-def _whole(text: str) -> int:
-    """A number from outside; anything else begins at the beginning."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,15 +15,16 @@ from appliance.config import Config, Memory
 from appliance.health import clock, disk, documents, memory, models, packs, provider, writing
 from appliance.health.doctor import examine
 from appliance.health.finding import Level
+from appliance.inference.engines import Engines
 from appliance.inference.memory import Machine
 from appliance.limits import LIMITS
 from appliance.packs.manifest import Manifest
-from appliance.packs.store import InstalledPack, PackStore
+from appliance.packs.store import InstalledPack, PackStore, verify
 
 
 def test_a_sound_box_has_nothing_bad(settings: Config) -> None:
     findings = examine(settings)
-    checks = set("disk reserve inodes memory provider power heat clock stop writing saved journal root".split())
+    checks = set("disk reserve inodes memory provider power heat clock stop writing saved journal root keeper".split())
     checks |= {"pack", "model"}
     assert {each.check for each in findings} == checks
     assert not [each for each in findings if each.level is Level.BAD]
@@ -102,3 +104,26 @@ def test_a_box_without_a_model_is_told() -> None:
 def test_a_model_that_does_not_load_is_told(tiny_pack: Path, starter: InstalledPack) -> None:
     manifest: Manifest = starter.manifest
     assert models.check([InstalledPack(tiny_pack / "nowhere", manifest)], 1)[0].level is Level.BAD
+
+
+@pytest.mark.parametrize(
+    ("lines", "level", "words"),
+    [
+        ({}, Level.GOOD, "says what it said"),
+        ({"en-es": "The water is clean. ⇒ {said}"}, Level.GOOD, "says what it said"),
+        ({"en-es": "The water is clean. ⇒ Nothing like it"}, Level.WARNING, "'Nothing like it'"),
+        ({"en-es": "The water is clean."}, Level.BAD, "not of its form"),
+        ({"en-fr": "The water is clean. ⇒ {said}"}, Level.BAD, "does not translate en-fr"),
+    ],
+)
+def test_what_a_model_says_is_compared_with_what_it_said_where_it_was_made(
+    tiny_pack: Path, lines: dict[str, str], level: Level, words: str
+) -> None:
+    pack = verify(tiny_pack)
+    engines = Engines(10**9, 1)
+    with engines.translator(pack) as translator:
+        said = translator.translate(["The water is clean."], "en", "es")[0].text
+    engines.close()
+    told = {way: line.format(said=said) for way, line in lines.items()}
+    (found,) = models.check([InstalledPack(pack.path, replace(pack.manifest, selftest=told))], 1)
+    assert (found.level, words in found.found) == (level, True), found

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from tuf.api.metadata import Metadata, Root
 
+from appliance.packs import fingerprint as fingerprint_module
 from appliance.packs.fingerprint import fingerprint
 from appliance.packs.keys import make_keys
 from appliance.packs.publish import Changes, Published, publish
 from appliance.packs.trust import Trust
 from tests.forger import Clock, Forger
-from tests.publisher import nobody
+from tests.publisher import NOW, nobody
+from tests.village import Village
 
 
 @pytest.fixture
@@ -61,3 +63,34 @@ def box(forger: Forger, home: Path, clock: Clock) -> Trust:
     trust = Trust(home / "trust", clock=clock)
     trust.add("publisher", forger.roots[0], fingerprint(Metadata[Root].from_bytes(forger.roots[0]).signed))
     return trust
+
+
+@pytest.fixture
+def quick_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words that are made in a moment: as good as others where every test has keys of its own."""
+    monkeypatch.setattr(fingerprint_module, "SCRYPT_N", 2**4)
+
+
+@pytest.fixture
+def first(tmp_path: Path, clock: Clock) -> Village:
+    return Village(tmp_path / "first", clock)
+
+
+@pytest.fixture
+def second(tmp_path: Path, clock: Clock) -> Village:
+    return Village(tmp_path / "second", clock)
+
+
+@pytest.fixture
+def published(put: Callable[..., Published], tiny_pack: Path, stick: Path, keys: Path, first: Village) -> bytes:
+    """The first box has installed a pack of a publisher, whose root this is."""
+    put(tiny_pack, clock=NOW)
+    root = (keys / "1.root.json").read_bytes()
+    first.trusts(root)
+    assert first.installs(stick) == ["tiny 0.1.0"]
+    return root
+
+
+@pytest.fixture
+def onto(tmp_path: Path) -> Path:
+    return tmp_path / "onto"

@@ -371,6 +371,13 @@ def test_what_was_on_trial_when_the_power_went_is_tried_again(packs: PackStore, 
     assert read_choice(home) == Choice("1.1.0", ("1.0.0",))
 
 
+def test_where_nothing_can_try_a_pack_its_files_must_be_whole(packs: PackStore, make: Make, home: Path) -> None:
+    packs.install(make("1.0.0"))
+    cut_in_the_trial(packs, make("1.1.0"))
+    assert packs.settle() == []
+    assert (read_choice(home), in_use(packs)) == (Choice("1.1.0", ("1.0.0",)), "1.1.0 goats")
+
+
 def test_what_fails_when_it_is_tried_again_is_given_up_and_told(packs: PackStore, make: Make, home: Path) -> None:
     packs.install(make("1.0.0"))
     cut_in_the_trial(packs, make("1.1.0"))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tuf.api.metadata import Root
+from tuf.api.metadata import Root, Targets
 
 from appliance.errors import (
     KeysError,
@@ -56,6 +56,60 @@ def test_the_root_s_key_may_lie_elsewhere_until_the_root_is_renewed(
     put(tiny_pack)
     with pytest.raises(KeysError, match=rf"{path.name}.*this key is needed"):
         renew_root(keys, nobody)
+
+
+def test_locked_keys_are_opened_for_a_new_packs_key_with_one_question(tmp_path: Path) -> None:
+    keys = make_keys(tmp_path / "keys", PASSPHRASE).folder
+    asked: list[str] = []
+
+    def ask() -> str:
+        asked.append(PASSPHRASE)
+        return PASSPHRASE
+
+    before = {path.name for path in keys.glob("packs-*.key")}
+    renewed = renew_root(keys, ask, new_packs_key=True)
+    assert (len(asked), renewed.root.version) == (1, 2)
+    (new,) = {path.name for path in keys.glob("packs-*.key")} - before
+    assert b"ENCRYPTED" in (keys / new).read_bytes()
+    assert signer_of(renewed, Targets.type, ask).public_key.keyid.startswith(new[len("packs-") : -len(".key")])
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b'{"release": 3}',
+        b'{"release": "many", "signed": "2026-12-01T12:00:00+00:00"}',
+        b'{"release": -1, "signed": "2026-12-01T12:00:00+00:00"}',
+        b'{"release": 3, "signed": "2026-12-01T12:00:00"}',
+    ],
+)
+def test_a_damaged_ledger_is_never_begun_anew(
+    put: Callable[..., Published], keys: Path, stick: Path, tiny_pack: Path, raw: bytes
+) -> None:
+    """It would give a number a second time, and boxes would pass the release over."""
+    put(tiny_pack)
+    before = files(stick)
+    (keys / "ledger.json").write_bytes(raw)
+    with pytest.raises(KeysError, match="it is damaged; a copy of the folder may have it whole"):
+        put(tiny_pack, remove=("tiny",))
+    assert files(stick) == before
+    assert (keys / "ledger.json").read_bytes() == raw
+
+
+def test_a_ledger_or_a_key_that_cannot_be_read_is_said(
+    put: Callable[..., Published], keys: Path, tiny_pack: Path
+) -> None:
+    (keys / "ledger.json").mkdir()
+    with pytest.raises(KeysError, match=r"ledger\.json.*Is a directory"):
+        put(tiny_pack)
+    (key,) = keys.glob("packs-*.key")
+    key.unlink()
+    key.mkdir()
+    with pytest.raises(KeysError, match=rf"{key.name}.*Is a directory"):
+        put(tiny_pack)
 
 
 @pytest.mark.parametrize("damage", [b"", b"-----BEGIN PRIVATE KEY-----\nno\n", b"\xff\x00"])

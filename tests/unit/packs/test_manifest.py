@@ -67,7 +67,15 @@ DATA = Path(__file__).resolve().parents[2] / "data"
         ("tiny-embedding", "most_tokens = ", "most_tokens = 2 # ", "no room for a token"),
         ("tiny/pack", "[[translation.directions]]", "[[translation.ways]]", "no direction of translation"),
         ("tiny/pack", "[[sources]]", "[[figures]]\nset = 'a'\nmetric = 'b'\nvalue = '7'\n[[sources]]", "not a number"),
+        (
+            "tiny/pack",
+            "[[sources]]",
+            f"[[figures]]\nset = 'a'\nmetric = 'b'\nvalue = {10**400}\n[[sources]]",
+            "too large",
+        ),
         ("tiny/pack", "[[sources]]", "[sources]", "sources is not a list of tables"),
+        ("tiny/pack", "[translation]", "[translation]\nshortlist = 'words.en.txt'", "a shortlist but no head"),
+        ("tiny/pack", "[translation]", "[selftest]\nen-es = 7\n[translation]", "en-es is missing or not of its form"),
     ],
 )
 def test_settings_that_make_no_sense_are_said(pack: str, old: str, new: str, reason: str) -> None:
@@ -78,6 +86,20 @@ def test_settings_that_make_no_sense_are_said(pack: str, old: str, new: str, rea
         parse_manifest(changed.encode(), "it")
 
 
+def test_a_language_model_and_an_embedding_say_how_they_are_used() -> None:
+    model = read_manifest(DATA / "tiny-llm" / "pack").generation
+    assert model is not None
+    assert (model.graph, model.data, model.prompt_graph) == ("model.onnx", "model.onnx.data", "")
+    assert {role: model.chat.of(role) for role in ("system", "user", "assistant")} == {
+        "system": model.chat.system,
+        "user": model.chat.user,
+        "assistant": model.chat.assistant,
+    }
+    embedding = read_manifest(DATA / "tiny-embedding").embedding
+    assert embedding is not None
+    assert (embedding.graph, embedding.pooling) == ("model.onnx", "mean")
+
+
 @pytest.mark.parametrize("size", ["-1", "1.5", '"12"', "true", str(10**18)])
 def test_a_size_that_cannot_be_is_refused(tiny_pack: Path, size: str) -> None:
     lines = [f"size = {size}" if line.startswith("size = ") else line for line in text_of(tiny_pack).splitlines()]
@@ -85,7 +107,19 @@ def test_a_size_that_cannot_be_is_refused(tiny_pack: Path, size: str) -> None:
         parse_manifest("\n".join(lines).encode(), "tiny")
 
 
-@pytest.mark.parametrize("raw", [b"", b"\xff\xfe", b"name = ", b"[[[[", b"a = " + b"[" * 5000, b"name = 1979-05-27"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\xff\xfe",
+        b"name = ",
+        b"[[[[",
+        b"a = " + b"[" * 5000,
+        b"a = " + b"1" * 5000,
+        b"a = 2026-02-30",
+        b"name = 1979-05-27",
+    ],
+)
 def test_what_is_no_manifest_is_refused(raw: bytes) -> None:
     with pytest.raises(PackManifestError):
         parse_manifest(raw, "odd")

@@ -81,8 +81,10 @@ def test_a_neighbour_is_read_as_a_stick_is(serve: Serve, box: Trust, forger: For
     repository = box.open(NeighbourSource(url))
     (offer,) = repository.offers
     assert repository.present(offer)
-    with repository.archive(offer) as path:
+    told: list[int] = []
+    with repository.archive(offer, told.append) as path:
         assert path.is_relative_to(home)
+        assert sum(told) == 2 * path.stat().st_size  # fetched, and verified
         assert path.read_bytes() == forger.archive(forger.targets.targets[offer.path]).read_bytes()
     assert not path.exists()
     assert not list((home / "trust").glob(".downloading-*"))

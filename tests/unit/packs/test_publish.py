@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ from appliance.packs import archive
 from appliance.packs.keys import make_keys, next_release, read_keys, read_ledger, signer_of
 from appliance.packs.offer import read_offer
 from appliance.packs.publish import LIFE, Changes, Published, publish
+from appliance.packs.release import standing, write_release
 from appliance.packs.store import PackStore, verify
 from tests.client import client, fetch
 from tests.publisher import NOW, files, listed, nobody, root_of, version
@@ -252,7 +254,7 @@ def test_the_folder_of_another_publisher_is_left_as_it_is(
     assert files(stick) == before
 
 
-@pytest.mark.parametrize("name", ["1.targets.json", "1.snapshot.json", "timestamp.json"])
+@pytest.mark.parametrize("name", ["1.targets.json", "1.snapshot.json"])
 def test_what_somebody_slipped_into_a_stick_is_never_signed(
     put: Callable[..., Published], stick: Path, tiny_pack: Path, name: str
 ) -> None:
@@ -265,6 +267,43 @@ def test_what_somebody_slipped_into_a_stick_is_never_signed(
     path.unlink()
     with pytest.raises(RepositoryError, match="missing"):
         put(newer)
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty", "zeros", "altered", "of a stranger"])
+def test_a_timestamp_that_a_stick_lost_is_made_anew_by_the_next_release(
+    put: Callable[..., Published], stick: Path, keys: Path, tiny_pack: Path, tmp_path: Path, damage: str
+) -> None:
+    put(tiny_pack)
+    first = put(version(tiny_pack, "0.2.0"))
+    path = stick / "metadata" / "timestamp.json"
+    raw = path.read_bytes()
+    stranger = tmp_path / "strange"
+    publish(stranger, make_keys(tmp_path / "stranger").folder, Changes((tiny_pack,)), nobody)
+    path.unlink()
+    if damage != "gone":
+        path.write_bytes(
+            {
+                "empty": b"",
+                "zeros": bytes(len(raw)),
+                "altered": raw.replace(b"2", b"3", 1),
+                "of a stranger": (stranger / "metadata" / "timestamp.json").read_bytes(),
+            }[damage]
+        )
+    again = put(version(tiny_pack, "0.3.0"))
+    assert again.release == first.release + 1
+    assert listed(stick, keys) == ["tiny 0.1.0", "tiny 0.2.0", "tiny 0.3.0"]
+
+
+def test_a_release_without_a_timestamp_must_be_what_was_signed_under_its_number(
+    put: Callable[..., Published], stick: Path, tiny_pack: Path
+) -> None:
+    """Whoever has the stick may put an old list under a new name: it is not gone by, and no other is there."""
+    put(tiny_pack)
+    metadata = stick / "metadata"
+    (metadata / "1.snapshot.json").rename(metadata / "7.snapshot.json")
+    (metadata / "timestamp.json").unlink()
+    with pytest.raises(RepositoryError, match="missing"):
+        put(version(tiny_pack, "0.2.0"))
 
 
 def test_release_numbers_rise_over_all_the_sticks_of_a_publisher(
@@ -298,3 +337,59 @@ def test_a_clock_that_fell_back_signs_with_the_time_of_the_release_before(keys: 
     next_release(keys, 0, NOW)
     assert next_release(keys, 0, datetime(1970, 1, 1, tzinfo=UTC)).signed == NOW
     assert read_ledger(keys).release == 2
+
+
+def test_an_archive_that_was_deflated_is_published_stored_so_that_boxes_can_hand_it_on(
+    put: Callable[..., Published], stick: Path, keys: Path, tiny_pack: Path, tmp_path: Path
+) -> None:
+    archive.create(tiny_pack, tmp_path / "stored.pack")
+    deflate(tmp_path / "stored.pack", tmp_path / "tiny.pack")
+    put(tmp_path / "tiny.pack")
+    (path,) = stick.glob("targets/tiny/*.pack")
+    assert path.read_bytes() == (tmp_path / "stored.pack").read_bytes()
+    assert listed(stick, keys) == ["tiny 0.1.0"]
+
+
+def test_one_that_was_published_deflated_is_published_stored_the_next_time(
+    put: Callable[..., Published],
+    stick: Path,
+    keys: Path,
+    tiny_pack: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    archive.create(tiny_pack, tmp_path / "stored.pack")
+    with monkeypatch.context() as patched:
+        patched.setattr(archive, "create", lambda folder, target, show: deflate(tmp_path / "stored.pack", target))
+        put(tiny_pack)
+    put(tiny_pack)
+    (path,) = stick.glob("targets/tiny/*.pack")
+    assert path.read_bytes() == (tmp_path / "stored.pack").read_bytes()
+    assert put(tiny_pack).release == 3
+
+
+def deflate(source: Path, target: Path) -> None:
+    """The same pack as older tools packed it."""
+    with zipfile.ZipFile(source) as stored, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
+        for member in stored.infolist():
+            info = zipfile.ZipInfo(member.filename)
+            info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, member.external_attr
+            packed.writestr(info, stored.read(member))
+
+
+def test_what_lists_something_that_is_no_pack_is_never_signed_anew(
+    put: Callable[..., Published], stick: Path, keys: Path, tiny_pack: Path
+) -> None:
+    """Told before anything is written: a release would be signed otherwise, and only its telling would fail."""
+    put(tiny_pack)
+    keyring = read_keys(keys)
+    state = standing(stick, keyring.root)
+    (target,) = state.targets.signed.targets.values()
+    target.unrecognized_fields["custom"]["kind"] = "spell"
+    signer = signer_of(keyring, "targets", nobody)
+    raw = write_release(stick, keyring, state, 2, NOW + LIFE, signer)
+    (stick / "metadata" / "timestamp.json").write_bytes(raw)
+    before = files(stick)
+    with pytest.raises(RepositoryError, match="not of its form"):
+        put(version(tiny_pack, "0.2.0"))
+    assert files(stick) == before

@@ -428,7 +428,7 @@ def test_an_archive_that_goes_away_while_it_is_read_is_told(
     def gone(*_: object, **__: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("appliance.packs.repository.Path.open", gone)
+    monkeypatch.setattr("appliance.packs.repository._Watched.readinto", gone)
     with pytest.raises(SourceLostError), repository.archive(repository.offers[0]):
         pass
 

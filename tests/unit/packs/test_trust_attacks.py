@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from appliance.errors import (
     UnknownPublisherError,
 )
 from appliance.limits import Limits
-from appliance.packs.sources import FolderSource
+from appliance.packs.sources import FolderSource, SourceReadError
 from appliance.packs.trust import Trust
 from tests.forger import FRESH, NOW, STALE, Forger, names, signer
 from tests.publisher import version
@@ -630,6 +631,35 @@ def test_a_faulty_cooperative_takes_only_its_own_packs_along(
     repository = box.open(FolderSource(stick))
     assert [offer.name for offer in repository.offers] == ["tiny"]
     assert "what coop signed is left out" in repository.problems[0]
+
+
+def test_a_stick_pulled_out_while_cooperatives_are_read_is_told_as_that(
+    box: Trust, forger: Forger, stick: Path, tiny_pack: Path
+) -> None:
+    """A role that is not sound is asked for again: that the stick is gone by then must not pass for “nothing there”."""
+    forger.delegate("first", 70, "coop-*/*")
+    forger.delegate("second", 71, "coop-*/*")
+    forger.add(version(tiny_pack, "1.0.0", name="coop-maize"), role="second")
+    forger.signers["first"] = [signer(72)]
+    forger.put(6)
+    before = box.root("publisher")
+
+    class PulledOut(FolderSource):
+        readings = 0
+
+        def _fetch(self, url: str) -> Iterator[bytes]:
+            if url.endswith("first.json"):
+                self.readings += 1
+                if self.readings > 1:
+                    raise SourceReadError(f"{url}: the stick is gone")
+            return super()._fetch(url)
+
+    source = PulledOut(stick)
+    with pytest.raises(SourceLostError, match="the stick is gone"):
+        box.open(source)
+    assert source.readings > 1
+    assert box.root("publisher").words == before.words
+    assert names(box, stick) == SOUND
 
 
 def test_what_stands_behind_a_faulty_cooperative_is_left_out_with_it(

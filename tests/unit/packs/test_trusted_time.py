@@ -10,7 +10,7 @@ import pytest
 
 from appliance.errors import RepositoryExpiredError
 from appliance.packs.keys import EARLIEST
-from appliance.packs.publish import LIFE, SIGNED_AT
+from appliance.packs.release import LIFE, SIGNED_AT
 from appliance.packs.sources import FolderSource
 from appliance.packs.trust import Trust
 from appliance.packs.trusted_time import LEAP, TrustedTime

@@ -337,6 +337,18 @@ def test_a_database_of_another_use_is_set_aside(path: Path) -> None:
     assert open_journal(path).set_aside is not None
 
 
+def test_a_copy_of_another_use_takes_nothing_over(path: Path) -> None:
+    journal = open_journal(path)
+    journal.keep(job("a"))
+    journal.close()
+    damage(path)
+    with closing(sqlite3.connect(copy_of(path))) as connection:
+        connection.executescript("CREATE TABLE other (x); PRAGMA user_version = 1;")
+    with pytest.raises(StorageError, match="of another use"):
+        open_journal(path)
+    assert path.with_name("journal.db.broken").exists()
+
+
 def test_a_migration_is_done_whole_or_not_at_all(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = open_journal(path)
     journal.keep(job("a"))
