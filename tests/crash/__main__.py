@@ -33,7 +33,7 @@ def main() -> int:
             recording = recorded(scenario, beside, slow=given.slow)
             result = cut(scenario, recording, beside, THOROUGH if given.slow else DEFAULT)
             for kind, (count, first) in list(result.kinds().items())[:SHOWN]:
-                print(f"{count} times: {kind}\n    first: after {first.state.after} operations, {first.state.choice}")
+                print(f"{count} times: {kind}\n    first: after {first.after} operations, {first.choice}")
             seconds = time.monotonic() - start
             print(
                 f"{name}: {len(recording.operations)} operations, {result.points} points, "

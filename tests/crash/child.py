@@ -24,7 +24,7 @@ def main() -> None:
     promises = Promises(os.open(given.marks, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
     mutants.name_flushes(promises)
     if given.mutant:
-        mutants.MUTANTS[given.mutant]()
+        mutants.build_in(given.mutant)
     scenarios(given.slow)[given.scenario].act(Place(given.disk, given.shelf), promises)
 
 

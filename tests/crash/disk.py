@@ -168,7 +168,7 @@ class CrashState:
     plain: bool  # all of it did, or nothing that was not flushed
 
 
-DEFAULT = Effort(cuts=4, picks=4, singles=6, most=100)
+DEFAULT = Effort(cuts=4, picks=4, singles=6, most=85)
 THOROUGH = Effort(cuts=12, picks=12, singles=16, most=2_600, everywhere=True)
 
 
@@ -205,7 +205,7 @@ def fingerprint(tree: Tree) -> bytes:
     return whole.digest()
 
 
-@lru_cache(2_000)
+@lru_cache(256)  # each holds a whole file
 def _digest(content: bytes) -> bytes:
     """Most of the content of a tree is that of the tree before it."""
     return sha256(content).digest()

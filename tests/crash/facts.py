@@ -12,8 +12,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from appliance.app import Appliance
+from appliance.errors import BarazaError
 from appliance.limits import LIMITS
+from appliance.packs.archive import check as check_archive
+from appliance.packs.sources import FolderSource, find_repositories
 from appliance.packs.store import verify
+from appliance.packs.trust import Trust
 from appliance.storage.backup import ENDING, restore
 from appliance.storage.database import check, copy_of
 from appliance.storage.documents import DOCUMENTS
@@ -21,7 +25,7 @@ from appliance.storage.journal import JOURNAL
 from appliance.storage.tables import previous_of, read_copy
 from tests.crash.place import PASSPHRASE, Place
 from tests.crash.promises import Facts
-from tests.crash.scenario import OWNERS, backup_key, document_key, forgotten_key, pack_key, request_key
+from tests.crash.scenario import OWNERS, backup_key, document_key, forgotten_key, pack_key, request_key, stick_key
 
 UNKNOWN = "unknown"  # a kind of request that no box works on
 NAMED = 30  # characters of a request that tell it from others
@@ -40,7 +44,7 @@ def facts_of(place: Place, box: Appliance) -> Facts:
     for file in (*place.data.glob("[!.]*.json"), *place.data.glob("trust/[!.]*.json")):
         if not file.name.startswith("documents."):  # looked at below
             json.loads(file.read_bytes())
-    return {**_documents(place, box), **_packs(box), **_requests(place, box), **_backups(place)}
+    return {**_documents(place, box), **_packs(box), **_requests(place, box), **_backups(place), **_offered(place)}
 
 
 def _documents(place: Place, box: Appliance) -> Facts:
@@ -91,6 +95,30 @@ def _named(request: dict[str, Any], name: str) -> str:
 def _backups(place: Place) -> Facts:
     files = place.stick.glob(f"*{ENDING}") if place.stick.is_dir() else ()
     return {backup_key(file.name): _opened(file.read_bytes()) for file in files}
+
+
+def _offered(place: Place) -> Facts:
+    found: Facts = {}
+    for folder in find_repositories(place.stick) if place.reader.is_dir() else ():
+        found |= offered(place, folder)
+    return found
+
+
+def offered(place: Place, folder: Path) -> Facts:
+    """What a box that trusts the publisher finds in a repository; nothing, if it refuses it.
+
+    Raises BarazaError: it takes it, and an archive that is listed is not whole.
+    """
+    try:
+        repository = Trust(place.reader).open(FolderSource(folder))
+    except BarazaError:
+        return {}
+    packs = []
+    for offer in repository.offers:
+        with repository.archive(offer) as path:
+            manifest, _ = check_archive(path)
+        packs.append(f"{manifest.name} {manifest.version}")
+    return {stick_key(repository.root.name): ", ".join(packs)}
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from appliance.storage import atomic
@@ -33,13 +33,13 @@ def _site() -> str:
     found, frame = [], sys._getframe(2)
     while frame is not None and len(found) < DEPTH:
         module = frame.f_globals.get("__name__", "")
-        if module.startswith("appliance."):
+        if module.startswith("appliance.") or module == __name__:
             found.append(f"{module.rpartition('.')[2]}.{frame.f_code.co_name}")
         frame = frame.f_back  # type: ignore[assignment]
     return " < ".join(found)
 
 
-def _in_place(path: Path, content: bytes, **_: object) -> None:
+def _in_place(path: Path, content: bytes, *_: object, **__: object) -> None:
     """Without a temporary file."""
     with path.open("wb") as file:
         file.write(content)
@@ -48,7 +48,7 @@ def _in_place(path: Path, content: bytes, **_: object) -> None:
     atomic.flush_folder(path.parent)
 
 
-def _late_flush(path: Path, content: bytes, **_: object) -> None:
+def _late_flush(path: Path, content: bytes, *_: object, **__: object) -> None:
     """Renamed before its content is flushed."""
     temporary = path.with_name(f".{path.name}.mutation.tmp")
     with temporary.open("wb") as file:
@@ -59,7 +59,7 @@ def _late_flush(path: Path, content: bytes, **_: object) -> None:
     atomic.flush_folder(path.parent)
 
 
-def _remove_first(path: Path, content: bytes, **_: object) -> None:
+def _remove_first(path: Path, content: bytes, *_: object, **__: object) -> None:
     """The old file is removed before the new one gets its name."""
     temporary = path.with_name(f".{path.name}.mutation.tmp")
     with temporary.open("wb") as file:
@@ -71,20 +71,22 @@ def _remove_first(path: Path, content: bytes, **_: object) -> None:
     atomic.flush_folder(path.parent)
 
 
-def _everywhere(name: str, replacement: Callable[..., object]) -> Callable[[], None]:
-    """Put `replacement` in the place of a function of storage.atomic, wherever it was imported."""
-
-    def apply() -> None:
-        original = getattr(atomic, name)
-        for module in list(sys.modules.values()):
-            if getattr(module, "__name__", "").startswith("appliance.") and getattr(module, name, None) is original:
-                setattr(module, name, replacement)
-
-    return apply
+def build_in(name: str) -> None:
+    """Put the mistake in the place of `storage.atomic.write_atomically`, wherever that was imported."""
+    original = atomic.write_atomically
+    for module in list(sys.modules.values()):
+        ours = getattr(module, "__name__", "").startswith("appliance.")
+        if ours and getattr(module, "write_atomically", None) is original:
+            module.write_atomically = MUTANTS[name]  # type: ignore[attr-defined]
 
 
-MUTANTS: dict[str, Callable[[], None]] = {
-    "written in place": _everywhere("write_atomically", _in_place),
-    "renamed before it is flushed": _everywhere("write_atomically", _late_flush),
-    "removed before it is renamed": _everywhere("write_atomically", _remove_first),
+def is_made(name: str, sites: Iterable[str]) -> bool:
+    """Whether the mistake was made at one of the places that flushed something."""
+    return any(f"mutants.{MUTANTS[name].__name__}" in site for site in sites)
+
+
+MUTANTS: dict[str, Callable[..., None]] = {
+    "written in place": _in_place,
+    "renamed before it is flushed": _late_flush,
+    "removed before it is renamed": _remove_first,
 }

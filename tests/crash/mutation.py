@@ -6,10 +6,11 @@ import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 from tests.crash.disk import Effort
-from tests.crash.mutants import MUTANTS
+from tests.crash.mutants import MUTANTS, is_made
 from tests.crash.run import Result, cut, moments, recorded, shelf, sites, without
 from tests.crash.scenario import Scenario
 from tests.crash.scenarios import scenarios
@@ -43,10 +44,37 @@ EXPLAINED: dict[tuple[str, str], str] = {
     ("", "choice.write_choice < store.tidy"): "it only forgets names of versions that are gone",
     ("install", "choice.write_choice < store._pass"): "`tidy` writes and flushes it once more before it is told",
     ("", "flush_folder < atomic.write_atomically < choice.write_choice < store._give_up"): "it is given up again then",
+    ("backup", "database._write_copy < database.snapshot"): "a copy for the backup that is made, which a cut ends",
+    ("backup", "at atomic.written_atomically < backup.make_backup"): "flushed before it is read back: see TWICE",
+    ("backup", "at backup.make_backup"): "flushed once more when it gets its name: see TWICE",
+    (
+        "restore",
+        "flush_folder < atomic.write_atomically < backup.restore",
+    ): "what `settle` does first flushes the same folder, before any part is moved",
+    ("restore", "removed before it is renamed"): "there is none yet",
+    (
+        "publish",
+        "flush_folder < atomic.write_atomically < release.write_release",
+    ): "boxes refuse a stick that lost it, as one that lost its timestamp, and publishing mends both",
+    (
+        "export",
+        "< own._sign",
+    ): "where the box's own copy of its release is damaged, it is signed anew under a new number, "
+    "which the ledger and that copy know both",
+    ("export", "stored._keep"): "what was measured is measured again",
+    (
+        "export",
+        "flush_folder < atomic.write_atomically < export._write_metadata",
+    ): "boxes refuse such a stick, and exporting mends it",
     ("first install", "choice.write_choice"): "a choice that is lost leaves the only version there is",
     ("first install", "written in place"): "the same",
     ("first install", "renamed before it is flushed"): "the same",
     ("first install", "removed before it is renamed"): "the same",
+}
+
+# Part of a scenario → places that flush the same file: one may be left out, all of them not.
+TWICE: dict[str, tuple[str, ...]] = {
+    "backup": ("atomic.written_atomically < backup.make_backup", "backup.make_backup"),
 }
 
 
@@ -62,8 +90,15 @@ def mutants(scenario: Scenario, beside: Path) -> Iterator[Mutant]:
     for site in sites(recording, moments(recording)):
         result = cut(scenario, without(recording, site), beside, EFFORT, known=known, enough=1)
         yield Mutant(scenario.name, f"no flush at {site}", _first(result))
+    if twice := TWICE.get(scenario.name):
+        left = reduce(without, twice, recording)
+        yield Mutant(
+            scenario.name, "neither of two flushes", _first(cut(scenario, left, beside, EFFORT, known=known, enough=1))
+        )
     for name in MUTANTS:
         mistaken = recorded(scenario, beside, mutant=name)
+        if not is_made(name, sites(mistaken, moments(mistaken))):
+            continue  # nothing is written in this way there
         yield Mutant(scenario.name, name, _first(cut(scenario, mistaken, beside, EFFORT, known=known, enough=1)))
 
 

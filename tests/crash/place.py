@@ -62,6 +62,11 @@ class Place:
     def stick(self) -> Path:
         return self.disk / "stick"
 
+    @property
+    def reader(self) -> Path:
+        """What another box remembers of the publishers whom it trusts."""
+        return self.disk / "reader"
+
     @contextmanager
     def box(self) -> Iterator[Appliance]:
         """A box that is switched on, and off again afterwards, as it should be."""

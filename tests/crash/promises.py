@@ -24,11 +24,14 @@ class Promises:
         self._descriptor, self._count = descriptor, 0
 
     @contextmanager
-    def change(self, changes: Changes, meanwhile: Sequence[str] = ()) -> Iterator[None]:
-        """Around the call that makes the changes, all of them or none; `meanwhile` nothing is said of those."""
+    def change(self, changes: Changes, meanwhile: Sequence[str] = (), fragile: bool = False) -> Iterator[None]:
+        """Around the call that makes the changes, all of them or none; `meanwhile` nothing is said of those.
+
+        `fragile`: a cut may also take all that is changed away.
+        """
         self._count += 1
         number = self._count
-        self.say(json.dumps({"number": number, "begin": changes, "meanwhile": meanwhile}))
+        self.say(json.dumps({"number": number, "begin": changes, "meanwhile": meanwhile, "fragile": fragile}))
         yield
         self.say(json.dumps({"number": number, "done": changes}))
 
@@ -50,12 +53,14 @@ class Ledger:
         self._kept: dict[str, str | None] = dict(before)
         self._begun: dict[int, Changes] = {}
         self._meanwhile: dict[int, list[str]] = {}
+        self._fragile: dict[int, bool] = {}
         for mark in marks:
             said = json.loads(mark)
             if isinstance(said, str):
                 continue
             if "begin" in said:
                 self._begun[said["number"]], self._meanwhile[said["number"]] = said["begin"], said["meanwhile"]
+                self._fragile[said["number"]] = said["fragile"]
             else:
                 self._kept.update(self._begun.pop(said["number"]))
                 del self._meanwhile[said["number"]]
@@ -64,11 +69,12 @@ class Ledger:
         """What should not be as it is, in words."""
         found: list[str] = []
         open_keys = {key for keys in self._meanwhile.values() for key in keys}
-        for changes in self._begun.values():
+        for number, changes in self._begun.items():
             open_keys |= changes.keys()
             old = all(seen.get(key) == self._kept.get(key) for key in changes)
             new = all(seen.get(key) == value for key, value in changes.items())
-            if not old and not new:
+            gone = self._fragile[number] and not any(key in seen for key in changes)
+            if not (old or new or gone):
                 found.append(f"neither old nor new: {', '.join(_words(key, seen.get(key)) for key in changes)}")
         for key in sorted((self._kept.keys() | seen.keys()) - open_keys):
             if seen.get(key) != self._kept.get(key):

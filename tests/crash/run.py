@@ -8,18 +8,21 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from tests.crash.calls import TraceError
 from tests.crash.disk import CrashState, Effort, Flush, Mark, Recording, Tree, crash_states, fingerprint
+from tests.crash.fat import on_fat
 from tests.crash.place import Place, furnish
 from tests.crash.promises import BEGIN, END, Ledger
 from tests.crash.recorder import record
 from tests.crash.scenario import Scenario
-from tests.crash.start import Seen
+from tests.crash.start import Seen, unnumbered
 from tests.crash.workers import look_at_all, memory
 
 RANDOM = re.compile(r"(?<=[.-])[a-z0-9_]{8}\b")  # what mkstemp makes up
+TOGETHER = 128  # states that are in memory at one time: each may hold a pack or two of its own
 
 
 @dataclass
@@ -33,11 +36,12 @@ class Point:
 @dataclass(frozen=True)
 class Failure:
     scenario: str
-    state: CrashState
+    after: int  # operations that were begun before the power went
+    choice: str  # what reached the disk, in words
     wrong: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.scenario}, after {self.state.after} operations, {self.state.choice}: {'; '.join(self.wrong)}"
+        return f"{self.scenario}, after {self.after} operations, {self.choice}: {'; '.join(self.wrong)}"
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def recorded(scenario: Scenario, beside: Path, *, slow: bool = False, mutant: st
         scenario.prepare(place)
         recording = record(scenario.name, place, Path(folder), slow=slow, mutant=mutant)
         shutil.rmtree(place.disk)
-    return recording
+    return on_fat(recording, scenario.fat) if scenario.fat else recording
 
 
 def moments(recording: Recording) -> range:
@@ -86,8 +90,8 @@ def moments(recording: Recording) -> range:
     return range(texts.index(BEGIN), texts.index(END) + 1)
 
 
-def points_of(recording: Recording, effort: Effort) -> list[Point]:
-    """The distinct states that a cut may leave."""
+def points_of(recording: Recording, effort: Effort) -> Iterator[Point]:
+    """The distinct states that a cut may leave, made as they are asked for."""
     said = [0]
     for operation in recording.operations:
         said.append(said[-1] + isinstance(operation, Mark))
@@ -99,13 +103,12 @@ def points_of(recording: Recording, effort: Effort) -> list[Point]:
         plain[print_] = plain.get(print_, False) or state.plain
         saids.setdefault(print_, set()).add(said[state.after])
     wanted = _spread(plain, effort.most)
-    found: dict[bytes, Point] = {}
     # Made a second time, as all of them together would not fit into the memory.
     for state in crash_states(recording, effort, when):
         print_ = fingerprint(state.tree)
-        if print_ in wanted and print_ not in found:
-            found[print_] = Point(state, frozenset(saids[print_]))
-    return list(found.values())
+        if print_ in wanted:
+            wanted.remove(print_)
+            yield Point(state, frozenset(saids[print_]))
 
 
 def _spread(plain: dict[bytes, bool], most: int) -> set[bytes]:
@@ -134,14 +137,17 @@ def cut(
     points = points_of(recording, effort)
     judge = _judge(scenario, recording, beside, marks)
     failures: list[Failure] = []
-    for number, seen in look_at_all(scenario, beside, [point.state.tree for point in points]):
-        judged = judge(points[number], seen)
-        wrong = tuple(words for words in judged if kind(words) not in known)
-        if wrong:
-            failures.append(Failure(scenario.name, points[number].state, wrong))
-            if enough is not None and len(failures) >= enough:
-                break
-    return Result(len(points), tuple(failures))
+    count = 0
+    while some := list(islice(points, TOGETHER)):
+        count += len(some)
+        for number, seen in look_at_all(scenario, beside, [point.state.tree for point in some]):
+            judged = judge(some[number], seen)
+            wrong = tuple(words for words in judged if kind(words) not in known)
+            if wrong:
+                failures.append(Failure(scenario.name, some[number].state.after, some[number].state.choice, wrong))
+                if enough is not None and len(failures) >= enough:
+                    return Result(count, tuple(failures))
+    return Result(count, tuple(failures))
 
 
 def without(recording: Recording, site: str) -> Recording:
@@ -172,11 +178,11 @@ _Judge = Callable[[Point, Seen], tuple[str, ...]]
 
 def _judge(scenario: Scenario, recording: Recording, beside: Path, marks: list[str]) -> _Judge:
     """Looks at the disk before and after without a cut, to know what may be seen and what may lie about."""
-    after, idle = recording.before.copy(), set(recording.before.tree())
+    after, idle = recording.before.copy(), unnumbered(recording.before.tree())
     for number, operation in enumerate(recording.operations):
         after.apply(number, operation)
         if isinstance(operation, Mark):  # nothing is in hand: what lies about then is no litter
-            idle |= after.tree().keys()
+            idle |= unnumbered(after.tree())
     whole: list[Tree] = [recording.before.tree(), after.tree()]
     seen = dict(look_at_all(scenario, beside, whole))
     if wrong := [words for each in seen.values() for words in each.wrong]:

@@ -15,6 +15,7 @@ FORGOTTEN = "deleted "
 class Scenario(Protocol):
     name: str
     told: tuple[str, ...]  # errors that the box may tell of after a cut
+    fat: str  # the folder of the disk that is a stick with FAT; "" if none is
 
     def prepare(self, place: Place) -> None:
         """Make what is on the disk before, and sure."""
@@ -36,6 +37,11 @@ def pack_key(name: str) -> str:
 
 def request_key(name: str) -> str:
     return f"request {name}"
+
+
+def stick_key(name: str) -> str:
+    """What is read from the stick by a box that trusts its publisher."""
+    return f"stick {name}"
 
 
 def backup_key(name: str) -> str:

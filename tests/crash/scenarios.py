@@ -13,6 +13,7 @@ from appliance.app import Appliance
 from appliance.errors import PacksBusyError, PackSelftestError
 from appliance.storage.backup import ENDING, make_backup, restore
 from appliance.storage.journal import JOURNAL, Journal, KeptJob
+from tests.crash.base import ANN, BEN, Base, save
 from tests.crash.facts import NAMED, UNKNOWN, brief
 from tests.crash.place import BAD, PACK, PASSPHRASE, VERSIONS, Place
 from tests.crash.promises import Facts, Promises
@@ -25,20 +26,15 @@ from tests.crash.scenario import (
     pack_key,
     request_key,
 )
+from tests.crash.sticks import Exporting, Publishing
 
 OLD, NEW, NEWEST = VERSIONS
-ANN, BEN = OWNERS
-AGAIN = "Saved after the cut"
 
 
 def words(about: str, length: int) -> str:
     """A text of `length` characters, different for each `about`, with letters beyond ASCII in it."""
     line = f"{about}: maíz, frijoles, gazobué. "
     return (line * (1 + length // len(line)))[:length]
-
-
-def save(box: Appliance, owner: str, title: str, text: str) -> str:
-    return box.documents.create(owner, "letter", "en", title, {"to": "the council"}, text).id
 
 
 def once_idle(place: Place, work: Callable[[], object]) -> None:
@@ -61,20 +57,7 @@ def promised(promises: Promises, box: Appliance, owner: str, title: str, text: s
         return save(box, owner, title, text)
 
 
-class _Base:
-    """Afterwards a document can be saved."""
-
-    told: tuple[str, ...] = ()
-
-    def prepare(self, place: Place) -> None:
-        place.disk.mkdir(exist_ok=True)
-
-    def again(self, place: Place, box: Appliance) -> Facts:
-        save(box, BEN, AGAIN, AGAIN)
-        return {document_key(BEN, AGAIN): brief(AGAIN)}
-
-
-class FirstStart(_Base):
+class FirstStart(Base):
     """A new card: the box makes its folders, and somebody saves the first documents."""
 
     name = "first start"
@@ -85,7 +68,7 @@ class FirstStart(_Base):
                 promised(promises, box, ANN, f"Letter {number}", words(f"letter {number}", 700 * (number + 1)))
 
 
-class Saving(_Base):
+class Saving(Base):
     """Documents are saved, changed and deleted beside those that were there."""
 
     name = "documents"
@@ -114,7 +97,7 @@ class Saving(_Base):
                         box.documents.delete(old.id)
 
 
-class _Packs(_Base):
+class _Packs(Base):
     """Afterwards the newer version can be installed.
 
     It is not tried out: that takes longer than all the rest, and is done where a pack is found on trial.
@@ -204,7 +187,7 @@ class BadPack(_Packs):
             install(place, box, place.archive(BAD))
 
 
-class Requests(_Base):
+class Requests(Base):
     """Requests are left with the box, worked on, and forgotten."""
 
     name = "journal"
@@ -232,7 +215,7 @@ class Requests(_Base):
         journal.close()
 
 
-class Leaving(_Base):
+class Leaving(Base):
     """Requests are left with a box that works on them."""
 
     name = "requests"
@@ -253,10 +236,11 @@ class Leaving(_Base):
                 assert box.queue.wait_until_over(job, 60)
 
 
-class MakingBackup(_Base):
+class MakingBackup(Base):
     """A backup onto a stick."""
 
     name = "backup"
+    fat = "stick"
     file = f"weekly{ENDING}"
 
     def prepare(self, place: Place) -> None:
@@ -275,7 +259,7 @@ class MakingBackup(_Base):
         return changed | {backup_key(name): "5 documents"}
 
 
-class Restoring(_Base):
+class Restoring(Base):
     """A backup takes the place of what is there, twice: the second time something is kept from before already."""
 
     name = "restore"
@@ -327,5 +311,7 @@ def scenarios(slow: bool = False) -> dict[str, Scenario]:
         Leaving(),
         MakingBackup(),
         Restoring(),
+        Publishing(),
+        Exporting(),
     ]
     return {each.name: each for each in every}

@@ -99,7 +99,7 @@ def test_points_are_distinct_and_spread_over_all_moments() -> None:
     writes = [Write(1, number * 4_096, bytes([number]) * 4_096) for number in range(40)]
     before = image_of({"a": b""})
     recording = Recording(before, (Mark("1"), *writes, Mark("2")), frozenset({0}))
-    points = points_of(recording, FEW)
+    points = list(points_of(recording, FEW))
     assert len({point.state.tree["a"] for point in points}) == len(points) == FEW.most
     assert {point.state.after for point in points} >= set(range(2, 41))
 

@@ -59,3 +59,17 @@ def test_of_some_nothing_is_said_meanwhile(tmp_path: Path) -> None:
         begun = (tmp_path / "marks").read_text().splitlines()
     assert Ledger(BEFORE, begun).wrong({"b": "1", "c": "for a while"}) == []
     assert Ledger(BEFORE, (tmp_path / "marks").read_text().splitlines()).wrong({"b": "1", "c": "still"})
+
+
+def test_what_is_fragile_may_be_gone_while_it_is_changed_and_then_not(tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path / "marks", os.O_WRONLY | os.O_CREAT)
+    promises = Promises(descriptor)
+    with promises.change({"a": "2", "b": "2"}, fragile=True):
+        pass
+    os.close(descriptor)
+    lines = (tmp_path / "marks").read_text().splitlines()
+    begun, done = Ledger(BEFORE, lines[:-1]), Ledger(BEFORE, lines)
+    assert [begun.wrong(seen) for seen in (BEFORE, {"a": "2", "b": "2"}, {})] == [[], [], []]
+    assert begun.wrong({"a": "2"})  # a part of it
+    assert begun.wrong({"a": "3", "b": "3"})
+    assert done.wrong({})

@@ -153,6 +153,11 @@ def test_what_lies_elsewhere_is_passed_over(disk: Path) -> None:
     assert watch(disk, "(disk.parent / 'beside').write_text('1'); (disk / 'there').read_bytes()").operations == ()
 
 
+def test_a_link_elsewhere_that_leads_elsewhere_is_passed_over(disk: Path) -> None:
+    code = "os.symlink('nowhere', disk.parent / 'link'); os.symlink('x', 'y', dir_fd=os.open(disk.parent, 0))"
+    assert watch(disk, code).operations == ()
+
+
 def test_flushes_of_files_and_folders_are_seen_with_what_they_cover(disk: Path) -> None:
     code = """
 file, folder = os.open(disk / "a", NEW), os.open(disk, 0)
@@ -177,6 +182,7 @@ def test_marks_are_in_their_place(disk: Path) -> None:
     [
         "import mmap; m = mmap.mmap(os.open(disk / 'there', os.O_RDWR), 10); m[0] = 65",
         "os.symlink('there', disk / 'link')",
+        "os.symlink('disk/there', disk.parent / 'link')",
         "sys.exit(3)",
     ],
 )

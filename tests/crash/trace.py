@@ -22,7 +22,7 @@ SITE = "site "  # a mark of this form names the place in the program of the flus
 
 # What does nothing to files that a power cut could take away.
 HARMLESS = {"chmod", "fchmod", "fchmodat", "chown", "fchown", "fchownat", "utimensat", "sync_file_range"}
-REFUSED = {"io_uring_setup", "splice", "open_by_handle_at", "symlink", "symlinkat", "mknod", "mknodat"}
+REFUSED = {"io_uring_setup", "splice", "open_by_handle_at", "mknod", "mknodat"}
 
 
 @dataclass
@@ -337,6 +337,14 @@ class Trace:
                 raise TraceError(f"{target} is a link to something outside the folder")
             self._do(Names((slot,)))
 
+    def _symlink(self, process: _Process, call: Call, arguments: list[Any]) -> None:
+        """Elsewhere they do not matter, unless they lead here."""
+        target, at, name = arguments if call.name == "symlinkat" else (arguments[0], "AT_FDCWD", arguments[1])
+        path = self._path(process, name, at)
+        leads = os.path.normpath(os.path.join(os.path.dirname(path), os.fsdecode(target)))  # noqa: PTH118, PTH120
+        if self._inside(path) is not None or self._inside(leads) is not None:
+            self._refuse(process, call)
+
     def _linked(self, process: _Process, at: Any, name: bytes) -> int | None:
         """The file that linkat names: also one that has no name yet."""
         if name == b"":
@@ -382,6 +390,7 @@ _HANDLERS: dict[str, _Handler] = {
     **dict.fromkeys(("unlink", "unlinkat", "rmdir"), Trace._unlink),
     **dict.fromkeys(("rename", "renameat", "renameat2"), Trace._rename),
     **dict.fromkeys(("link", "linkat"), Trace._link),
+    **dict.fromkeys(("symlink", "symlinkat"), Trace._symlink),
     **dict.fromkeys(("fsync", "fdatasync", "sync", "syncfs"), Trace._fsync),
     "fcntl": Trace._fcntl,
     "ioctl": Trace._ioctl,

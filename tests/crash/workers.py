@@ -76,6 +76,7 @@ def _work(
 ) -> None:
     logging.disable()  # a cut is told of in results
     signal.signal(signal.SIGALRM, _too_long)
+    os.umask(0o077)  # private keys must be for their owner only
     disk = Path(tempfile.mkdtemp(dir=disks))  # whoever started this removes it: this may be killed
     for number in numbers:
         signal.alarm(PATIENCE)

@@ -10,6 +10,7 @@ mutations reach what lies behind the first checks.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import struct
 import sys
@@ -28,10 +29,12 @@ from tests.unit.packs.forged import Part, forge
 from tests.unit.packs.test_archive import GOATS, HENS, packed
 from tests.unit.packs.test_archive import manifest as listing
 
-SMALL = replace(LIMITS, manifest_bytes=16 * 1024, pack_files=20, pack_bytes=2**20, disk_reserve_bytes=0)
+# What the seeds ask for has room in these, or their tables would never be read.
+SMALL = replace(LIMITS, manifest_bytes=16 * 1024, pack_files=20, pack_bytes=2**28, disk_reserve_bytes=0)
 MEMORY = Path("/dev/shm")
 FILES = dict((GOATS, HENS))
-TINY = Path(__file__).resolve().parents[1] / "data"
+MANIFESTS = tuple((Path(__file__).resolve().parents[1] / "data").rglob("pack.toml"))
+WORD = re.compile(rb"\[\[?[\w.-]+\]\]?|[\w-]+ = |\"[^\"\n]{1,60}\"")  # of a manifest: a table, a field, a value
 
 
 def check(data: bytes, place: Path) -> None:
@@ -84,8 +87,15 @@ def seeds(folder: Path) -> None:
         for kind in b"ar":
             (folder / f"seed-{method}-{chr(kind)}").write_bytes(bytes([kind]) + raw)
     (folder / "seed-plain").write_bytes(b"m" + listing(GOATS, HENS))
-    for path in TINY.rglob("pack.toml"):
+    for path in MANIFESTS:
         (folder / f"seed-{path.parent.parent.name}-{path.parent.name}").write_bytes(b"m" + path.read_bytes())
+
+
+def words(file: Path) -> None:
+    """The words of real manifests, for libFuzzer to put together: it does not find a name of a field by chance."""
+    found = sorted({word for path in MANIFESTS for word in WORD.findall(path.read_bytes())})
+    spelled = ("".join(f"\\x{byte:02x}" for byte in word) for word in found)
+    file.write_text("".join(f'"{each}"\n' for each in spelled), encoding="ascii")
 
 
 def one_input(data: bytes) -> None:
@@ -98,9 +108,12 @@ def one_input(data: bytes) -> None:
 
 def main() -> None:
     """Fuzz until libFuzzer is told to stop; a finding ends it with the input in a file."""
-    seeds(Path(sys.argv[1]))
-    assert manifest.parse_manifest(listing(GOATS, HENS), "it").files
-    atheris.Setup(sys.argv, one_input)
+    folder = Path(sys.argv[1])
+    seeds(folder)
+    words(dictionary := folder.with_name("words.dict"))
+    for path in MANIFESTS:
+        assert manifest.parse_manifest(path.read_bytes(), "it", SMALL).files
+    atheris.Setup([*sys.argv, f"-dict={dictionary}"], one_input)
     atheris.Fuzz()
 
 

@@ -537,6 +537,15 @@ MUTANTS = (
         OTHERS + "the_attacks_on_a_stick_are_refused_from_a_neighbour_too",
         (),
     ),
+    # Signing anew
+    Mutant(
+        "a list is gone on from under its own number only",
+        "appliance/packs/release.py",
+        "            if found.snapshot.signed.version == number:",
+        "            if True:",
+        "tests/unit/packs/test_publish.py::test_a_release_without_a_timestamp_must_be_what_was_signed_under_its_number",
+        (),
+    ),
 )
 
 if __name__ == "__main__":
