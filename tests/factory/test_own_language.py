@@ -29,7 +29,7 @@ from tests.factory import invented  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 MINUTES = "9"  # never reached: the training ends after so many
-UPDATES = 700
+UPDATES = 1_000
 WAYS = ("en-qtv", "qtv-en")
 WISH = Wish("en", "qtv", "CC0-1.0", "own-en-qtv")
 
