@@ -8,7 +8,7 @@ FUZZ := .venv-fuzz
 COVERING := tests/unit/packs tests/unit/storage tests/unit/test_unattended.py tests/web/test_share.py $(wildcard tests/unit/test_*_cli.py)
 .DEFAULT_GOAL := help
 
-.PHONY: help setup setup-dev serve test coverage test-rest test-factory test-slow test-processors fuzz mutants crash-points crash-points-slow lint sign bench bench-translation bench-generation bench-village soak bench-memory bench-install bench-models rivals factory evaluate messages picture lock clean
+.PHONY: help setup setup-dev serve test coverage test-rest test-factory test-slow test-processors fuzz mutants crash-points crash-points-slow lint sign evaluate-advice bench bench-translation bench-generation bench-village soak bench-memory bench-install bench-models rivals factory evaluate messages picture lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,9 @@ lint: setup-dev ## Format and lint checks, types
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+
+evaluate-advice: setup ## How well questions find their articles, by words, by meaning, and by both
+	$(VENV)/bin/python -m benchmarks.advice
 
 bench: setup ## Measure advice, numbers in translations, and the embedding (bench-… for speed and memory)
 	$(VENV)/bin/python -m benchmarks.advice

@@ -13,6 +13,9 @@ from typing import TypeVar
 
 from appliance import __version__
 from appliance.advice.articles import Article, read_articles
+from appliance.advice.elsewhere import read_elsewhere
+from appliance.advice.finder import Finder
+from appliance.advice.meanings import Meanings
 from appliance.advice.service import AdviceService, Answer
 from appliance.bringing import UNATTENDED as UNATTENDED
 from appliance.bringing import Bringing, shown
@@ -22,6 +25,9 @@ from appliance.drafting.service import DraftingService
 from appliance.errors import (
     BarazaError,
     DocumentsLastCopyError,
+    EngineBusyError,
+    EngineError,
+    EngineTooLargeError,
     LanguageNotRecognisedError,
     PackNotInstalledError,
     PinDamagedError,
@@ -31,6 +37,7 @@ from appliance.giving import Giving
 from appliance.health.doctor import examine_machine, examine_packs
 from appliance.health.finding import Finding
 from appliance.inference import memory, providers, session
+from appliance.inference.active import ActiveEmbedder
 from appliance.inference.apart import Apart
 from appliance.inference.engines import Engines, Openers, ignore, never
 from appliance.inference.job import Job
@@ -67,6 +74,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+ADVICE = "advice"  # the folder of what is kept for finding articles
 KINDS = Path(__file__).parent / "drafting" / "kinds"
 
 
@@ -94,7 +102,11 @@ class Appliance:
         self.translation = TranslationService(whole, self.engines, _detector(whole), self.queue, config.beam, limits)
         self.installs = JobQueue(limits)  # of its own, so that phones are served meanwhile; one at a time
         self.sticks = Sticks(config.sticks, limits)
-        self.advice = AdviceService(read_articles(config.knowledge, limits, self._note), limits)
+        articles = read_articles(config.knowledge, limits, self._note)
+        elsewhere = self._try(lambda: read_elsewhere(config.knowledge, limits)) or {}
+        model = ActiveEmbedder(self.engines, self._embedding_pack)
+        self.meanings = Meanings({**articles, **elsewhere}, model, config.data / ADVICE)
+        self.advice = AdviceService(articles, Finder(articles, elsewhere, self.meanings, limits), limits)
         self.drafting = DraftingService(KINDS, limits)
         self.keeping = Keeping(config.data, limits, self.queue, self._note)
         self.keeper = KeeperPin(config.data / KEEPER, limits)
@@ -423,6 +435,11 @@ class Appliance:
         other = self.advice.ask(question, asked_in, shown_in=language)
         return answer if other.abstained else other
 
+    def prepare_advice(self) -> None:
+        """Learn what the articles mean, if that was not done before; without a model they are found by words alone."""
+        with suppress(EngineError, EngineTooLargeError, EngineBusyError):
+            self.meanings.prepare(lambda: not self._stopping.is_set())
+
     def article(self, article_id: str) -> Article:
         """Raises ArticleNotFoundError."""
         return self.advice.article(article_id)
@@ -530,12 +547,18 @@ class Appliance:
         return True
 
     def _warm(self) -> None:
-        """Open the translators ahead of the first phone, as far as the memory goes, while the pages are served."""
+        """Open the translators ahead of the first phone, as far as the memory goes, and learn what articles mean."""
         for pack in self.translation.packs:
             try:
                 self.engines.open_if_free(pack)
             except BarazaError as error:
                 self._note_pack(error)
+        self.prepare_advice()
+
+    def _embedding_pack(self) -> InstalledPack | None:
+        """The embedding pack in use that is whole."""
+        packs = (pack for pack in self._active if pack.manifest.kind == "embedding")
+        return next((pack for pack in packs if self._is_whole(pack)), None)
 
     def _selftest(self, pack: InstalledPack, cancelled: Callable[[], bool] = never) -> None:
         """Raises what speaks against `pack`; its engine is left open otherwise."""

@@ -116,7 +116,9 @@ def ask(lang: str, as_json: bool, question: str) -> None:
     """Ask the knowledge base."""
     from appliance.app import Appliance
 
-    answer = Appliance(config.load()).ask(question, lang)
+    appliance = Appliance(config.load())
+    appliance.prepare_advice()
+    answer = appliance.ask(question, lang)
     if as_json:
         rows = [
             {"id": each.article.id, "title": each.face.title, "score": round(each.score, 4)} for each in answer.passages

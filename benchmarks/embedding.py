@@ -4,7 +4,7 @@
 
 Prints the time of a question, of 16 short texts in one call and one by one, and of passages; the memory the pack takes;
 how far a vector in a batch is from the one the text has alone; and for each language the share of the questions in
-tests/data/questions whose article comes first, or among three.
+tests/advice/questions.tsv whose article comes first, or among three.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ python -m models.evaluate_embedding RECIPE [--pack FOLDER]
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from models.teacher import TeacherModel
 
 AMONG = 1000
 ROOT = Path(__file__).resolve().parents[1]
-QUESTIONS = ROOT / "tests" / "data" / "questions"
+QUESTIONS = ROOT / "tests" / "advice" / "questions.tsv"
 ENGLISH = "en"
 COSINE = "cosine to the teacher"
 
@@ -105,12 +104,9 @@ def _percent_found(queries: Vectors, targets: Vectors, among: int) -> float:
 
 
 def advice_questions() -> list[Question]:
-    """The questions in people's words of tests/data/questions, each with the article that answers it."""
-    return [
-        Question(row["language"], row["text"], row["article"])
-        for path in sorted(QUESTIONS.glob("*.toml"))
-        for row in tomllib.loads(path.read_text(encoding="utf-8")).get("question", [])
-    ]
+    """The questions in people's words of tests/advice, each with the article that answers it best."""
+    rows = (line.split("\t") for line in QUESTIONS.read_text(encoding="utf-8").splitlines())
+    return [Question(language, text, ids.partition(",")[0]) for language, text, ids in rows if ids != "-"]
 
 
 @click.command()

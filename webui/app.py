@@ -91,6 +91,8 @@ def _words() -> dict[str, object]:
         "endonym": languages.endonym,
         "language_name": languages.language_name,
         "kind_name": notes.kind_name,
+        "cost_name": notes.cost_name,
+        "effort_name": notes.effort_name,
         "notes": notes.notes,
         "set_name": notes.set_name,
         "way_name": notes.way_name,

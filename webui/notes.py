@@ -22,6 +22,18 @@ KINDS = {
     "speech": lazy_gettext("Speech"),
     "interface": lazy_gettext("Words of the page"),
 }
+COSTS = {
+    "free": lazy_gettext("nothing"),
+    "low": lazy_gettext("little"),
+    "medium": lazy_gettext("some"),
+    "high": lazy_gettext("much"),
+}
+EFFORTS = {
+    "minutes": lazy_gettext("minutes"),
+    "hours": lazy_gettext("hours"),
+    "days": lazy_gettext("days"),
+    "season": lazy_gettext("a season"),
+}
 
 
 def notes(segment: Segment) -> str:
@@ -48,6 +60,16 @@ def set_name(name: str) -> str:
 def kind_name(kind: str) -> str:
     """What a kind of pack does."""
     return str(KINDS.get(kind, kind))
+
+
+def cost_name(cost: str) -> str:
+    """What the first steps of an article cost."""
+    return str(COSTS.get(cost, cost))
+
+
+def effort_name(effort: str) -> str:
+    """How long the first steps of an article take."""
+    return str(EFFORTS.get(effort, effort))
 
 
 def way_name(direction: str) -> str:

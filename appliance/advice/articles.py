@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ from appliance.limits import LIMITS, Limits
 
 KINDS = ("pest", "disease", "deficiency", "practice", "repair", "safety")
 CHECKED = ("text", "abstract", "known")
+CLIMATES = ("any", "humid", "semi-arid", "highlands", "subtropics")
+COSTS = ("free", "low", "medium", "high")  # of the first steps, for a small farm or a household
+EFFORTS = ("minutes", "hours", "days", "season")
 FRONT = re.compile(r"\+\+\+\n(.*?)\n\+\+\+\n(.*)", re.DOTALL)
 BODY_LANGUAGE = "en"
 
@@ -46,9 +49,22 @@ class Article:
     crops: tuple[str, ...]
     devices: tuple[str, ...]
     season: str
+    climate: tuple[str, ...]  # of CLIMATES; () if it does not say
+    look_alikes: tuple[str, ...]  # in English, as the body: what else looks like this, and how to tell
+    prevention: tuple[str, ...]  # in English
+    cost: str  # of COSTS; "" if it does not say
+    effort: str  # of EFFORTS; "" if it does not say
+    reviewed: str  # by whom, and when; "" if by nobody
     faces: Mapping[str, Face]  # by BCP 47 tag
     body: str  # Markdown, in English
     sources: tuple[Source, ...]
+
+    @property
+    def text(self) -> str:
+        """All that stands in English only, as Markdown: the body, what else looks like this, how to prevent it."""
+        lists = (("What else looks like this", self.look_alikes), ("How to prevent it", self.prevention))
+        parts = [f"## {heading}\n" + "\n".join(f"- {line}" for line in lines) for heading, lines in lists if lines]
+        return "\n\n".join((self.body, *parts))
 
     def face(self, language: str) -> Face:
         """The face in `language`, else in English."""
@@ -101,9 +117,7 @@ def read_article(path: Path, limits: Limits = LIMITS) -> Article:
 
 
 def _article(path: Path, front: dict[str, Any], body: str) -> Article:
-    kind = str(front["kind"])
-    if kind not in KINDS:
-        raise ValueError(f"kind “{kind}” is not one of {', '.join(KINDS)}")
+    kind = _one_of("kind", front["kind"], KINDS)
     sources = tuple(_source(row) for row in front["sources"])
     if not sources or not body:
         raise ValueError("it has no source or no text")
@@ -115,6 +129,12 @@ def _article(path: Path, front: dict[str, Any], body: str) -> Article:
         crops=_texts(front["crops"]),
         devices=_texts(front["devices"]),
         season=str(front["season"]),
+        climate=tuple(_one_of("climate", each, CLIMATES) for each in _texts(front.get("climate", []))),
+        look_alikes=_texts(front.get("look_alikes", [])),
+        prevention=_texts(front.get("prevention", [])),
+        cost=_one_of("cost", front.get("cost", ""), (*COSTS, "")),
+        effort=_one_of("effort", front.get("effort", ""), (*EFFORTS, "")),
+        reviewed=str(front.get("reviewed", "")),
         faces={BODY_LANGUAGE: _face(front), **{language: _face(table) for language, table in languages.items()}},
         body=body,
         sources=sources,
@@ -122,10 +142,14 @@ def _article(path: Path, front: dict[str, Any], body: str) -> Article:
 
 
 def _source(row: dict[str, Any]) -> Source:
-    checked = str(row["checked"])
-    if checked not in CHECKED:
-        raise ValueError(f"checked “{checked}” is not one of {', '.join(CHECKED)}")
+    checked = _one_of("checked", row["checked"], CHECKED)
     return Source(str(row["publisher"]), str(row["title"]), int(row["year"]), checked)
+
+
+def _one_of(field: str, value: object, known: Sequence[str]) -> str:
+    if value not in known:
+        raise ValueError(f"{field} “{value}” is not one of {', '.join(known)}")
+    return str(value)
 
 
 def _face(table: dict[str, Any]) -> Face:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from appliance.advice.articles import BODY_LANGUAGE, Article
+from appliance.advice.spelling import Spelling
 from appliance.advice.words import stems
 
 # Of each field its weight in BM25, and what a word found in it counts as evidence that the article is meant.
@@ -21,6 +22,7 @@ FIELDS = {
     "body": (1.0, 0.1),
 }
 CANDIDATES = 20
+MISSPELT = 0.8  # what a word counts that was read as another
 ENOUGH = 4.0  # nats of evidence: one rare word and one common one
 
 
@@ -56,10 +58,11 @@ class Index:
         self._count: dict[str, int] = {}
         for article, language, *texts in rows:
             self._note(article, language, texts)
+        self._spelling = {language: Spelling(words) for language, words in self._frequency.items()}
 
     def search(self, question: str, language: str, most: int) -> list[Hit]:
         """The best articles for a question in `language`, best first."""
-        asked = list(dict.fromkeys(stems(question, language)))
+        asked = self._asked(question, language)
         if not asked:
             return []
         weights = ", ".join(["0", "0", *(str(rank) for rank, _ in FIELDS.values())])
@@ -68,10 +71,20 @@ class Index:
             rows = self._database.execute(
                 f"SELECT article, -bm25(pages, {weights}) FROM pages WHERE pages MATCH ? AND language = ? "  # noqa: S608
                 "ORDER BY bm25(pages, " + weights + ") LIMIT ?",
-                (match, language, CANDIDATES),
+                (match, language, max(CANDIDATES, most)),
             ).fetchall()
         hits = [Hit(article, bm25, self._score(asked, article, language)) for article, bm25 in rows]
         return sorted(hits, key=lambda hit: -hit.bm25)[:most]
+
+    def _asked(self, question: str, language: str) -> dict[str, float]:
+        """The stems that are asked for, and how much each counts; one that no article has is read as it is like."""
+        known = self._frequency.get(language, {})
+        asked: dict[str, float] = {}
+        for word in stems(question, language):
+            meant = word if word in known else self._spelling[language].nearest(word) if known else ""
+            counts = 1.0 if meant in ("", word) else MISSPELT
+            asked[meant or word] = max(asked.get(meant or word, 0.0), counts)
+        return asked
 
     def _note(self, article: str, language: str, texts: list[str]) -> None:
         best: dict[str, float] = {}
@@ -84,12 +97,12 @@ class Index:
         for word in best:
             frequency[word] = frequency.get(word, 0) + 1
 
-    def _score(self, asked: Iterable[str], article: str, language: str) -> float:
+    def _score(self, asked: Mapping[str, float], article: str, language: str) -> float:
         """See `Hit`; a word weighs more the fewer articles have it, most if none has."""
         frequency, count = self._frequency[language], self._count[language]
         has = self._words[article, language]
         weights = {word: math.log(1 + count / (1 + frequency.get(word, 0))) for word in asked}
-        found = sum(weight * has.get(word, 0.0) for word, weight in weights.items())
+        found = sum(weight * asked[word] * has.get(word, 0.0) for word, weight in weights.items())
         return min(1.0, found / math.sqrt(sum(weights.values()) * ENOUGH))
 
 
@@ -102,6 +115,6 @@ def _fields(article: Article, language: str) -> list[str]:
         "things": " ".join((*article.crops, *article.devices)) if language == BODY_LANGUAGE else "",
         "signs": " ".join(face.signs),
         "steps": " ".join((*face.first_steps, face.danger, face.get_help)),
-        "body": article.body if language == BODY_LANGUAGE else "",
+        "body": article.text if language == BODY_LANGUAGE else "",
     }
     return [" ".join(stems(texts[field], language)) for field in FIELDS]

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from appliance.advice.articles import BODY_LANGUAGE, Article, Face
-from appliance.advice.index import Index
+from appliance.advice.confidence import THRESHOLD
+from appliance.advice.finder import Finder
 from appliance.advice.words import stems
 from appliance.errors import ArticleNotFoundError, EmptyTextError, TextTooLongError
 from appliance.limits import LIMITS, Limits
 
-THRESHOLD = 0.44  # of the score; measured by benchmarks/advice.py, see docs/decisions/
 SECTION = re.compile(r"^## +(.+)$", re.MULTILINE)
 
 
@@ -22,7 +22,7 @@ class Passage:
 
     article: Article
     face: Face
-    score: float  # 0..1
+    score: float  # 0..1: how sure it is that it answers
     heading: str = ""
     text: str = ""  # Markdown, in English; empty where the face is in another language
 
@@ -47,9 +47,10 @@ class Answer:
 class AdviceService:
     """Everything about advice that is not a page."""
 
-    def __init__(self, articles: Mapping[str, Article], limits: Limits = LIMITS) -> None:
+    def __init__(self, articles: Mapping[str, Article], finder: Finder | None = None, limits: Limits = LIMITS) -> None:
+        """Without a `finder` of its own the articles are found by their words alone."""
         self._articles, self._limits = articles, limits
-        self._index = Index(articles)
+        self._finder = finder or Finder(articles, limits=limits)
 
     @property
     def languages(self) -> list[str]:
@@ -84,18 +85,19 @@ class AdviceService:
         if len(question) > self._limits.question_characters:
             raise TextTooLongError(length=len(question), most=self._limits.question_characters)
         chosen = language if language in self.languages else BODY_LANGUAGE
-        hits = self._index.search(question, chosen, self._limits.passages)
         shown = shown_in if shown_in in self.languages else chosen
-        passages = [self._passage(hit.article, shown, set(stems(question, chosen)), hit.score) for hit in hits]
-        good = [passage for passage in passages if passage.score >= THRESHOLD]
-        return Answer(question, shown, tuple(good), () if good else tuple(passages[:3]))
+        asked, found = set(stems(question, chosen)), self._finder.find(question, chosen)
+        passages = tuple(self._passage(article, shown, asked, sure) for article, sure in found.articles)
+        if not found.known:
+            return Answer(question, shown, (), passages[:3])
+        return Answer(question, shown, tuple(passage for passage in passages if passage.score >= THRESHOLD))
 
     def _passage(self, article_id: str, language: str, asked: set[str], score: float) -> Passage:
         article = self._articles[article_id]
         face = article.face(language)
         if language != BODY_LANGUAGE:
             return Passage(article, face, score)
-        sections = _sections(article.body)
+        sections = _sections(article.text)
         heading, text = max(sections, key=lambda section: len(asked & set(stems(" ".join(section), language))))
         return Passage(article, face, score, heading, text)
 

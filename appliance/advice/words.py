@@ -35,6 +35,29 @@ STOP_WORDS = {
             "ya yo hoy hora horas "
         ).split()
     ),
+    "fr": frozenset(
+        (
+            "a ai ainsi alors apres as au aucun aussi autre autres aux avant avec avez avoir avons beaucoup "
+            "bien c ca car ce ceci cela ces cet cette ceux chaque chez comme comment contre d dans de deja "
+            "depuis des deux devant dois doit donc du elle elles en encore entre es est et etaient etait ete "
+            "etes etre eu eux fait faire fais faut il ils j je jusqu jusque l la le les leur leurs lorsque lui "
+            "m ma mais me meme mes moi moins mon n ne ni non nos notre nous on ont ou par parce pas pendant peu "
+            "peut peux plus pour pourquoi presque puis qu quand que quel quelle quelles quelque quels qui quoi "
+            "rien s sa sans se sera ses si soit son sont sous suis sur t ta tant te tes toi ton tous tout toute "
+            "toutes tres trop tu un une va vers veut veux vois voit vos votre vous y "
+        ).split()
+    ),
+    "sw": frozenset(
+        (
+            "a au bado bila cha changu chako chake chao chini hadi haya hapa hata hawa hii hili hilo hivi hivyo "
+            "hiyo hizi hizo hu huo huu huyo huyu je juu kabla kabisa kama karibu katika kati kila kisha kitu "
+            "kuhusu kuna kutoka kwa kwamba kwangu kwenye la labda lakini lake langu lao lini mbona mimi moja "
+            "mpaka mwangu mwenye na nami nao namna nani ndani ndio nifanye nifanyeje nifanyaje nina ni nini "
+            "ninafanya ninaweza niweze ndiyo sana sasa si sisi tena tu ule vipi vya vyake vyangu vyao wa wake "
+            "wakati wangu wao wapi watu wengi wetu wewe wote ya yake yangu yao yetu yote yule za zaidi zake "
+            "zangu zao zetu zote gani kuwa iko ipo yupo hakuna fanya kufanya "
+        ).split()
+    ),
 }
 
 ENDINGS = {
@@ -43,7 +66,30 @@ ENDINGS = {
         *("aciones", "acion", "amente", "mente", "ando", "iendo", "adas", "ados", "idas", "idos", "aron", "ieron"),
         *("ada", "ado", "ida", "ido", "aba", "ar", "er", "ir", "an", "en", "es", "as", "os", "a", "o", "e", "s"),
     ),
+    "fr": (
+        *("issements", "issement", "ements", "ement", "ations", "ation", "aient", "issent", "eraient", "eurs", "euses"),
+        *("antes", "ants", "ante", "ant", "ees", "ent", "ait", "eur", "euse", "ez", "er", "ir", "ee", "es", "is", "it"),
+        *("aux", "al", "e", "s", "x", "i", "u"),
+    ),
+    "sw": ("ika", "eka", "iwa", "ewa", "isha", "esha", "ini", "eni", "wa", "a", "e", "i"),
 }
+# Swahili puts at the beginning what other languages put at the end: who does it and when, or how many there are.
+WHO = "(?:ni|u|a|tu|m|wa|i|ya|ki|vi|li|zi|ku|pa)"
+VERB = re.compile(rf"(?:ha|si)?{WHO}(?:na|li|me|ta|ki|ka|si|ja)(?=[a-z]{{4}})|ha{WHO}(?=[a-z]{{3}})")
+NOUN = re.compile(r"(?:ma|mi|mu|vi|wa|ki|ku|m|u)(?=[^aeiou][a-z]{3})")
+SOUNDS = [
+    (re.compile(written), spoken)
+    for written, spoken in (
+        ("ch", "1"),
+        ("ll", "y"),
+        ("qu", "k"),
+        ("c(?=[ei])", "s"),
+        ("z", "s"),
+        ("c", "k"),
+        ("v", "b"),
+        ("h", ""),
+    )
+]
 SHORTEST_STEM = 3
 IRREGULAR = {
     "leaves": "leaf",
@@ -72,7 +118,18 @@ IRREGULAR = {
 def stems(text: str, language: str) -> list[str]:
     """The stems of the meaningful words of `text`, in order, repeats kept."""
     empty = STOP_WORDS.get(language, frozenset())
-    return [_stem(word, language) for word in WORD.findall(_fold(text)) if word not in empty]
+    folded = _fold(text)
+    if language == "fr":
+        folded = folded.replace("'", " ")  # l'eau, d'eau
+    found = [_stem(word, language) for word in WORD.findall(folded) if word not in empty]
+    return [_as_it_sounds(stem) for stem in found] if language == "es" else found
+
+
+def _as_it_sounds(stem: str) -> str:
+    """A Spanish stem as people write who write as they speak: gayina, huebo, bateria and vateria."""
+    for written, spoken in SOUNDS:
+        stem = written.sub(spoken, stem)
+    return stem
 
 
 def _fold(text: str) -> str:
@@ -82,6 +139,9 @@ def _fold(text: str) -> str:
 
 
 def _stem(word: str, language: str) -> str:
+    if language == "sw":
+        shorter = VERB.sub("", word, count=1) if VERB.match(word) else word
+        word = NOUN.sub("", shorter, count=1) if shorter == word and NOUN.match(word) else shorter
     if language == "en":
         word = IRREGULAR.get(word, word)
         if len(word) > 4 and word.endswith(("ies", "ied")):

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from appliance.advice.articles import Article, Face, Source
+from appliance.advice.finder import Finder, Found
 from appliance.advice.service import AdviceService
 from tests.web.boxes import Box, Phone, make_appliance
 from webui.prose import html
@@ -26,14 +27,28 @@ def article(name: str, danger: str = "", checked: str = "text") -> Article:
         crops=("maize",),
         devices=(),
         season="rains",
+        climate=("humid",),
+        look_alikes=("Stem borers make holes in a row.",),
+        prevention=("Sow early.",),
+        cost="low",
+        effort="hours",
+        reviewed="",
         faces={"en": english},
         body="## What it is\nA *moth* <script>x</script> [link](http://evil.example).\n## What to do\nCrush them.",
         sources=(Source("FAO", "Handbook", 2019, checked),),
     )
 
 
+class Everything(Finder):
+    """Finds all there is: how sure one can be of an article is learned on hundreds of them."""
+
+    def find(self, question: str, language: str) -> Found:
+        return Found(tuple((name, 0.9) for name in self.evidence(question, language)), known=True)
+
+
 def advice(*articles: Article) -> AdviceService:
-    return AdviceService({each.id: each for each in articles})
+    known = {each.id: each for each in articles}
+    return AdviceService(known, Everything(known))
 
 
 def test_a_question_leads_to_the_article_with_its_sources(shipped: Flask) -> None:
@@ -44,7 +59,7 @@ def test_a_question_leads_to_the_article_with_its_sources(shipped: Flask) -> Non
 
 
 def test_a_question_in_spanish_is_answered_in_spanish(shipped: Flask) -> None:
-    page = Phone(shipped, "es").get("/ask?q=agujeros+en+las+hojas+del+maíz,+gusano").text
+    page = Phone(shipped, "es").get("/ask?q=gusano+cogollero+en+mi+milpa,+hojas+rotas").text
     assert '<h2 id="best" lang="es" dir="ltr">Gusano cogollero en el maíz</h2>' in page
     assert "Primeros pasos" in page
 
