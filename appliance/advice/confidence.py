@@ -41,6 +41,6 @@ class Weights:
 
 
 MOST_ASKED = 12
-WITH_MEANING = Weights(words=6.781, bm25=0.154, meaning=4.251, asked=0.29, bias=9.842)
-WORDS_ONLY = Weights(words=7.122, bm25=0.194, meaning=0.0, asked=0.237, bias=8.964)
+WITH_MEANING = Weights(words=6.517, bm25=0.162, meaning=4.498, asked=0.251, bias=10.033)
+WORDS_ONLY = Weights(words=6.981, bm25=0.203, meaning=0.0, asked=0.204, bias=9.105)
 THRESHOLD = 0.5  # from which on an article is an answer: of those questions that have one, one in twenty is refused

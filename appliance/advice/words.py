@@ -27,7 +27,7 @@ STOP_WORDS = {
     "es": frozenset(
         (
             "a ademas ahi ahora al algo alguien algun alguna ante antes aqui asi aun aunque bien cada como con "
-            "contra cosa cual cuando cuanto de debe debo del desde despues donde dos e el ella ellos en entre era "
+            "contra cosa cual cuando de debe debo del desde despues donde dos e el ella ellos en entre era "
             "eres es esa ese eso esta estaba estan estar este esto estos fue ha hace hacer hacerlo hago han hasta "
             "hay he la las le les lo los mas me mi mis muy nada ni no nos nosotros o otra otro para pero poco por "
             "porque pone puede puedo pues que queda quiero se sea ser si sin sobre solo son soy su sus tal "
@@ -121,6 +121,8 @@ def stems(text: str, language: str) -> list[str]:
     folded = _fold(text)
     if language == "fr":
         folded = folded.replace("'", " ")  # l'eau, d'eau
+    if language == "en":
+        folded = folded.replace("how much", "howmuch")  # a question of its own, of two words that say nothing alone
     found = [_stem(word, language) for word in WORD.findall(folded) if word not in empty]
     return [_as_it_sounds(stem) for stem in found] if language == "es" else found
 

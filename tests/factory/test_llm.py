@@ -254,7 +254,9 @@ def test_an_answer_is_told_piece_by_piece(made: Made) -> None:
     generator = TextGenerator(verify(made.packs[4]), 2)
     told: list[str] = []
     answer = generator.generate([Message("user", "Maize?")], most_tokens=40, on_text=told.append)
-    assert answer.text == "".join(told) == AutoTokenizer.from_pretrained(made.checkpoint).decode(answer.tokens)
+    tokenizer = AutoTokenizer.from_pretrained(made.checkpoint)
+    # Random weights may write a token that steers: nobody is shown it.
+    assert answer.text == "".join(told) == tokenizer.decode(answer.tokens, skip_special_tokens=True)
     assert answer.tokens
     assert answer == generator.generate([Message("user", "Maize?")], most_tokens=40)
 
