@@ -106,7 +106,8 @@ class Appliance:
         elsewhere = self._try(lambda: read_elsewhere(config.knowledge, limits)) or {}
         model = ActiveEmbedder(self.engines, self._embedding_pack)
         self.meanings = Meanings({**articles, **elsewhere}, model, config.data / ADVICE)
-        self.advice = AdviceService(articles, Finder(articles, elsewhere, self.meanings, limits), limits)
+        self._finder = Finder(articles, elsewhere, self.meanings, limits)
+        self.advice = AdviceService(articles, self._finder, limits)
         self.drafting = DraftingService(KINDS, limits)
         self.keeping = Keeping(config.data, limits, self.queue, self._note)
         self.keeper = KeeperPin(config.data / KEEPER, limits)
@@ -437,6 +438,7 @@ class Appliance:
 
     def prepare_advice(self) -> None:
         """Learn what the articles mean, if that was not done before; without a model they are found by words alone."""
+        self._finder.prepare()
         with suppress(EngineError, EngineTooLargeError, EngineBusyError):
             self.meanings.prepare(lambda: not self._stopping.is_set())
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,7 @@ def ways(folder: Path) -> dict[str, Callable[[Question], Found]]:
     return {"words": by(Finder(known, elsewhere)), "meaning": by_meaning, "both": by(both)}
 
 
+@cache
 def knowledge() -> tuple[dict[str, Article], dict[str, Article]]:
     """The starter articles, and the topics that they are not about."""
     return read_articles(KNOWLEDGE), read_elsewhere(KNOWLEDGE)

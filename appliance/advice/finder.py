@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from appliance.advice.index import Index
 from appliance.advice.meanings import Meanings
 from appliance.advice.words import stems
 from appliance.limits import LIMITS, Limits
+
+Names = dict[tuple[str, frozenset[str]], list[str]]  # ids of articles, by a language and the stems of a name
 
 BY_NAME = 0.9  # how sure it is that an article is meant by whoever asks for its name and nothing else
 
@@ -35,16 +38,25 @@ class Finder:
         limits: Limits = LIMITS,
     ) -> None:
         """`meanings` are of the articles and of `elsewhere`; without them things are found by words alone."""
-        self._index = Index({**articles, **(elsewhere or {})})
-        self._names = _names(articles)
+        self._articles, self._elsewhere = articles, elsewhere or {}
         self._meanings, self._limits = meanings, limits
+        self._preparing = threading.Lock()
+        self._searched: tuple[Index, Names] | None = None
+
+    def prepare(self) -> tuple[Index, Names]:
+        """Index the articles, which takes a second or more: at the first question, if nobody did it before."""
+        with self._preparing:
+            if self._searched is None:
+                self._searched = Index({**self._articles, **self._elsewhere}), _names(self._articles)
+            return self._searched
 
     def find(self, question: str, language: str) -> Found:
         """What answers `question`, which is in `language`."""
         evidence = self.evidence(question, language)
         weights = WITH_MEANING if any(each.meaning for each in evidence.values()) else WORDS_ONLY
         sure = {name: weights.confidence(each) for name, each in evidence.items()}
-        for article in self._names.get((language, frozenset(stems(question, language))), ()):
+        _, names = self.prepare()
+        for article in names.get((language, frozenset(stems(question, language))), ()):
             sure[article] = max(BY_NAME, sure.get(article, 0.0))
         return decide(sure.items(), self._limits.passages)
 
@@ -52,7 +64,8 @@ class Finder:
         """What speaks for each article, and for each topic that the knowledge has nothing about."""
         asked = min(len(set(stems(question, language))), MOST_ASKED)
         meant = self._meanings.likeness(question) if self._meanings else {}
-        hits = {hit.article: hit for hit in self._index.search(question, language, self._limits.candidates)}
+        index, _ = self.prepare()
+        hits = {hit.article: hit for hit in index.search(question, language, self._limits.candidates)}
         told = {}
         for name in meant or hits:
             hit, meaning = hits.get(name), meant.get(name, 0.0)
@@ -60,9 +73,9 @@ class Finder:
         return told
 
 
-def _names(articles: Mapping[str, Article]) -> dict[tuple[str, frozenset[str]], list[str]]:
+def _names(articles: Mapping[str, Article]) -> Names:
     """The articles of each title and each other name, by its language and stems: who asks by name is answered."""
-    found: dict[tuple[str, frozenset[str]], list[str]] = {}
+    found: Names = {}
     for article in articles.values():
         for language, face in article.faces.items():
             for words in {frozenset(stems(name, language)) for name in (face.title, *face.aliases)} - {frozenset()}:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 
@@ -91,6 +92,7 @@ SOUNDS = [
     )
 ]
 SHORTEST_STEM = 3
+WORDS_REMEMBERED = 32_768  # the articles have some twenty thousand, most of them again and again
 IRREGULAR = {
     "leaves": "leaf",
     "halves": "half",
@@ -136,10 +138,13 @@ def _as_it_sounds(stem: str) -> str:
 
 def _fold(text: str) -> str:
     """Lower case without accents: phones are written on without them."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.replace("’", "'").lower())
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
+@lru_cache(maxsize=WORDS_REMEMBERED)
 def _stem(word: str, language: str) -> str:
     if language == "sw":
         shorter = VERB.sub("", word, count=1) if VERB.match(word) else word
