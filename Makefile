@@ -4,6 +4,8 @@ VENV := .venv
 FACTORY := .venv-factory
 RIVALS := .venv-rivals
 FUZZ := .venv-fuzz
+# How many tests run at a time: a file of them goes to one process. Those marked soak have the machine for themselves.
+JOBS ?= 2
 # What covers packs/ and storage/; `make test-rest` runs all the others.
 COVERING := tests/unit/packs tests/unit/storage tests/unit/test_unattended.py tests/web/test_share.py $(wildcard tests/unit/test_*_cli.py)
 .DEFAULT_GOAL := help
@@ -35,11 +37,12 @@ test: coverage test-rest ## Run the tests (those that need a browser or the fact
 
 coverage: setup-dev ## The tests of packs/ and storage/, which must reach 97 % of their lines and of their branches
 	@mkdir -p build
-	$(VENV)/bin/python -m coverage run -m pytest $(COVERING)
+	$(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --cov --cov-report= $(COVERING)
 	$(VENV)/bin/python -m tests.covered
 
 test-rest: setup-dev ## The tests that `make coverage` does not run
-	$(VENV)/bin/python -m pytest $(COVERING:%=--ignore=%)
+	$(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile -m 'not soak' $(COVERING:%=--ignore=%)
+	$(VENV)/bin/python -m pytest -m soak
 
 fuzz: setup-dev ## Ten minutes of made-up packs (FOR=600 seconds); skipped where atheris has no wheel
 	@test -x $(FUZZ)/bin/pip || $(PYTHON) -m venv $(FUZZ)
