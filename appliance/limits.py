@@ -116,7 +116,7 @@ class Limits:
     backup_files: int = 20_000
     article_bytes: int = 64 * 1024
     passages: int = 5  # shown for one question
-    candidates: int = 50  # articles that have its words
+    candidates: int = 50  # articles that have its words, and as many that mean the same
 
 
 LIMITS = Limits()

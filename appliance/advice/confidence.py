@@ -41,6 +41,6 @@ class Weights:
 
 
 MOST_ASKED = 12
-WITH_MEANING = Weights(words=6.517, bm25=0.162, meaning=4.498, asked=0.251, bias=10.033)
-WORDS_ONLY = Weights(words=6.981, bm25=0.203, meaning=0.0, asked=0.204, bias=9.105)
+WITH_MEANING = Weights(words=4.977, bm25=0.298, meaning=3.14, asked=0.188, bias=9.293)
+WORDS_ONLY = Weights(words=4.734, bm25=0.366, meaning=0.0, asked=0.129, bias=8.627)
 THRESHOLD = 0.5  # from which on an article is an answer: of those questions that have one, one in twenty is refused

@@ -63,9 +63,10 @@ class Finder:
     def evidence(self, question: str, language: str) -> dict[str, Evidence]:
         """What speaks for each article, and for each topic that the knowledge has nothing about."""
         asked = min(len(set(stems(question, language))), MOST_ASKED)
-        meant = self._meanings.likeness(question) if self._meanings else {}
         index, _ = self.prepare()
-        hits = {hit.article: hit for hit in index.search(question, language, self._limits.candidates)}
+        most = self._limits.candidates
+        hits = {hit.article: hit for hit in index.search(question, language, most)}
+        meant = self._meanings.likeness(question, most, hits) if self._meanings else {}
         told = {}
         for name in meant or hits:
             hit, meaning = hits.get(name), meant.get(name, 0.0)

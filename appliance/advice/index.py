@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from appliance.advice.articles import BODY_LANGUAGE, Article
@@ -21,7 +22,8 @@ FIELDS = {
     "steps": (1.5, 0.3),
     "body": (1.0, 0.1),
 }
-CANDIDATES = 20
+MOST_WORDS = 12  # of a question, the rarest: a common one is in so many articles that it takes time and tells nothing
+BLANKS = 3  # empty rows for each article: BM25 takes a word for rarer then, and finds better (benchmarks/advice.py)
 MISSPELT = 0.8  # what a word counts that was read as another
 ENOUGH = 4.0  # nats of evidence: one rare word and one common one
 
@@ -41,72 +43,94 @@ class Hit:
 
 
 class Index:
-    """Held in memory: a few hundred articles are indexed faster than a file on a worn card is checked."""
+    """Held in memory: a few hundred articles are indexed faster than a file on a worn card is checked.
+
+    Each language has a table of its own, so that a question meets the rows of its language only.
+    """
 
     def __init__(self, articles: Mapping[str, Article]) -> None:
         self._lock = threading.Lock()
         self._database = sqlite3.connect(":memory:", check_same_thread=False)
-        names = ", ".join(FIELDS)
-        self._database.execute(
-            f"CREATE VIRTUAL TABLE pages USING fts5(article UNINDEXED, language UNINDEXED, {names}, tokenize='ascii')"
-        )
-        rows = [(each.id, language, *_fields(each, language)) for each in articles.values() for language in each.faces]
-        marks = ", ".join("?" * (len(FIELDS) + 2))
-        self._database.executemany(f"INSERT INTO pages VALUES ({marks})", rows)  # noqa: S608 - only question marks
-        self._words: dict[tuple[str, str], dict[str, float]] = {}
-        self._frequency: dict[str, dict[str, int]] = {}
-        self._count: dict[str, int] = {}
-        for article, language, *texts in rows:
-            self._note(article, language, texts)
-        self._spelling = {language: Spelling(words) for language, words in self._frequency.items()}
+        languages = {language for article in articles.values() for language in article.faces}
+        self._tables = {
+            language: _Table(self._database, f"pages_{number}", language, articles.values())
+            for number, language in enumerate(sorted(languages))
+        }
 
     def search(self, question: str, language: str, most: int) -> list[Hit]:
-        """The best articles for a question in `language`, best first."""
-        asked = self._asked(question, language)
-        if not asked:
+        """The best `most` articles for a question in `language`, best first."""
+        table = self._tables.get(language)
+        asked = table.asked(question) if table else {}
+        if table is None or not asked:
             return []
-        weights = ", ".join(["0", "0", *(str(rank) for rank, _ in FIELDS.values())])
-        match = " OR ".join(f'"{word}"' for word in asked)
         with self._lock:
-            rows = self._database.execute(
-                f"SELECT article, -bm25(pages, {weights}) FROM pages WHERE pages MATCH ? AND language = ? "  # noqa: S608
-                "ORDER BY bm25(pages, " + weights + ") LIMIT ?",
-                (match, language, max(CANDIDATES, most)),
-            ).fetchall()
-        hits = [Hit(article, bm25, self._score(asked, article, language)) for article, bm25 in rows]
-        return sorted(hits, key=lambda hit: -hit.bm25)[:most]
+            rows = table.best(self._database, asked, most)
+        return [Hit(table.articles[row], bm25, table.score(asked, row)) for row, bm25 in rows]
 
-    def _asked(self, question: str, language: str) -> dict[str, float]:
+
+class _Table:
+    """The articles in one language."""
+
+    def __init__(self, database: sqlite3.Connection, name: str, language: str, articles: Iterable[Article]) -> None:
+        self._name, self._language = name, language
+        self.articles: list[str] = []  # by row
+        self._fields: list[tuple[str, ...]] = []  # by row: the stems of each of FIELDS
+        self._frequency: Counter[str] = Counter()  # in how many articles each stem is
+        for article in articles:
+            if language in article.faces:
+                fields = _fields(article, language)
+                self.articles.append(article.id)
+                self._fields.append(fields)
+                self._frequency.update({word for field in fields for word in field.split()})
+        self._spelling = Spelling(self._frequency)
+        self._fill(database)
+
+    def _fill(self, database: sqlite3.Connection) -> None:
+        """The table keeps what finds a row, and no text (`content=''`); its rank is BM25 with the weights of FIELDS."""
+        ranks = ", ".join(str(rank) for rank, _ in FIELDS.values())
+        marks = ", ".join("?" * (len(FIELDS) + 1))
+        blanks = [("",) * len(FIELDS)] * (BLANKS * len(self._fields))
+        database.execute(
+            f"CREATE VIRTUAL TABLE {self._name} USING fts5({', '.join(FIELDS)}, content='', tokenize='ascii')"
+        )
+        database.execute(f"INSERT INTO {self._name} ({self._name}, rank) VALUES ('rank', 'bm25({ranks})')")  # noqa: S608
+        database.executemany(
+            f"INSERT INTO {self._name} (rowid, {', '.join(FIELDS)}) VALUES ({marks})",  # noqa: S608
+            ((row, *fields) for row, fields in enumerate((*self._fields, *blanks))),
+        )
+
+    def best(self, database: sqlite3.Connection, asked: Iterable[str], most: int) -> list[tuple[int, float]]:
+        """The rows that have the rarest of the words asked, with their BM25 (larger is better), best first."""
+        known = [word for word in asked if self._frequency[word]]
+        rarest = sorted(known, key=lambda word: (self._frequency[word], word))[:MOST_WORDS]
+        if not rarest:
+            return []
+        return database.execute(
+            f"SELECT rowid, -rank FROM {self._name} WHERE {self._name} MATCH ? ORDER BY rank LIMIT ?",  # noqa: S608
+            (" OR ".join(f'"{word}"' for word in rarest), most),
+        ).fetchall()
+
+    def asked(self, question: str) -> dict[str, float]:
         """The stems that are asked for, and how much each counts; one that no article has is read as it is like."""
-        known = self._frequency.get(language, {})
         asked: dict[str, float] = {}
-        for word in stems(question, language):
-            meant = word if word in known else self._spelling[language].nearest(word) if known else ""
+        for word in stems(question, self._language):
+            meant = word if word in self._frequency else self._spelling.nearest(word)
             counts = 1.0 if meant in ("", word) else MISSPELT
             asked[meant or word] = max(asked.get(meant or word, 0.0), counts)
         return asked
 
-    def _note(self, article: str, language: str, texts: list[str]) -> None:
-        best: dict[str, float] = {}
-        for (_, evidence), text in zip(FIELDS.values(), texts, strict=True):
-            for word in text.split():
-                best[word] = max(best.get(word, 0.0), evidence)
-        self._words[article, language] = best
-        self._count[language] = self._count.get(language, 0) + 1
-        frequency = self._frequency.setdefault(language, {})
-        for word in best:
-            frequency[word] = frequency.get(word, 0) + 1
-
-    def _score(self, asked: Mapping[str, float], article: str, language: str) -> float:
+    def score(self, asked: Mapping[str, float], row: int) -> float:
         """See `Hit`; a word weighs more the fewer articles have it, most if none has."""
-        frequency, count = self._frequency[language], self._count[language]
-        has = self._words[article, language]
-        weights = {word: math.log(1 + count / (1 + frequency.get(word, 0))) for word in asked}
+        has: dict[str, float] = {}
+        for (_, evidence), field in zip(FIELDS.values(), self._fields[row], strict=True):
+            for word in asked.keys() & set(field.split()):
+                has[word] = max(has.get(word, 0.0), evidence)
+        weights = {word: math.log(1 + len(self.articles) / (1 + self._frequency[word])) for word in asked}
         found = sum(weight * asked[word] * has.get(word, 0.0) for word, weight in weights.items())
         return min(1.0, found / math.sqrt(sum(weights.values()) * ENOUGH))
 
 
-def _fields(article: Article, language: str) -> list[str]:
+def _fields(article: Article, language: str) -> tuple[str, ...]:
     """The stems of each of FIELDS. The English text is indexed in English only."""
     face = article.faces[language]
     texts = {
@@ -117,4 +141,4 @@ def _fields(article: Article, language: str) -> list[str]:
         "steps": " ".join((*face.first_steps, face.danger, face.get_help)),
         "body": article.text if language == BODY_LANGUAGE else "",
     }
-    return [" ".join(stems(texts[field], language)) for field in FIELDS]
+    return tuple(" ".join(stems(texts[field], language)) for field in FIELDS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -45,6 +45,7 @@ class Meanings:
         """`folder` is where vectors are kept for the next start."""
         self._model, self._file = model, folder / FILE
         self._names = list(articles)
+        self._places = {name: place for place, name in enumerate(self._names)}
         self._texts = [text for article in articles.values() for text in _texts(article)]
         self._preparing = threading.Lock()
         self._vectors: Vectors | None = None
@@ -70,8 +71,11 @@ class Meanings:
                 self._keep(key, vectors)
             self._vectors, self._made_by = vectors, name
 
-    def likeness(self, question: str) -> dict[str, float]:
-        """How much `question` means what each article is about, -1..1; nothing if the model cannot say now."""
+    def likeness(self, question: str, most: int | None = None, also: Iterable[str] = ()) -> dict[str, float]:
+        """How much `question` means what each article is about, -1..1; nothing if the model cannot say now.
+
+        Of `most` articles only, those that it means most, and of those named in `also`.
+        """
         vectors = self._vectors
         if vectors is None or not self.is_ready:
             return {}
@@ -80,7 +84,10 @@ class Meanings:
         except BarazaError:
             return {}  # the words still find something
         best = (vectors @ asked).reshape(len(self._names), -1).max(axis=1)
-        return dict(zip(self._names, best.tolist(), strict=True))
+        least = 0 if most is None else max(0, len(best) - most)
+        nearest = np.argpartition(best, least)[least:].tolist() if least < len(best) else []
+        places = {*nearest, *(self._places[name] for name in also if name in self._places)}
+        return {self._names[place]: float(best[place]) for place in sorted(places)}
 
     def _computed(self, wanted: Callable[[], bool]) -> Vectors | None:
         parts: list[Vectors] = []
