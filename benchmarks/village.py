@@ -50,6 +50,7 @@ SEED = 20_261_123
 PLOT = ROOT / "docs" / "village.svg"
 LISTENS = re.compile(r"Baraza is at (http://\S+?)/?$")
 SAMPLE = 0.5  # seconds between two looks at the memory
+LONGEST = 30  # waits that are kept one by one
 
 SENTENCES = {
     "en": (
@@ -104,14 +105,18 @@ class Visit:
 
 @dataclass
 class Load:
-    """What some phones did together between `began` and `ended`, and the memory of the box meanwhile, in bytes."""
+    """What some phones did together between `began` and `ended`, and the memory of the box meanwhile, in bytes.
+
+    What other programs of the machine do is kept too: a wait may be theirs.
+    """
 
     phones: int
     began: float
     ended: float = 0.0
     visits: list[Visit] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
-    processor_seconds: dict[str, float] = field(default_factory=dict)  # of the box, and of the phones
+    processor_seconds: dict[str, float] = field(default_factory=dict)  # of the box, of the phones, of all others
+    others: list[tuple[float, float]] = field(default_factory=list)  # (time, processor seconds of others until then)
 
     @property
     def answered(self) -> list[Visit]:
@@ -237,6 +242,7 @@ def load(address: str, box: psutil.Process, phones: int, seconds: float, seed: i
         thread.start()
     while (now := time.perf_counter()) < stop:
         done.memory.append(memory_of(box))
+        done.others.append((now, _processor_seconds(box)["others"] - before["others"]))
         time.sleep(min(SAMPLE, max(0.0, stop - now)))
     done.ended = time.perf_counter()
     after = _processor_seconds(box)
@@ -272,7 +278,9 @@ def processes_of(box: psutil.Process) -> list[psutil.Process]:
 def _processor_seconds(box: psutil.Process) -> dict[str, float]:
     spent = {"box": processes_of(box), "phones": [psutil.Process()]}
     times = {who: [each.cpu_times() for each in processes] for who, processes in spent.items()}
-    return {who: sum(each.user + each.system for each in found) for who, found in times.items()}
+    own = {who: sum(each.user + each.system for each in found) for who, found in times.items()}
+    whole = psutil.cpu_times()
+    return own | {"others": sum(whole) - whole.idle - whole.iowait - sum(own.values())}
 
 
 # What it comes to
@@ -315,6 +323,25 @@ def waits(done: Load, seconds_alone: dict[str, float]) -> list[tuple[float, Visi
 
 def _longest(done: Load, seconds_alone: dict[str, float]) -> float:
     return max((share for share, _ in waits(done, seconds_alone)), default=math.inf)
+
+
+def told_of(done: Load, seconds_alone: dict[str, float]) -> list[dict[str, float | str]]:
+    """The longest waits: when each began (seconds from the start), and the cores that others had during it."""
+    found: list[dict[str, float | str]] = []
+    for share, visit in waits(done, seconds_alone)[: -LONGEST - 1 : -1]:
+        before = max((each for each in done.others if each[0] <= visit.began), default=(done.began, 0.0))
+        after = min((each for each in done.others if each[0] >= visit.ended), default=done.others[-1])
+        cores = (after[1] - before[1]) / max(after[0] - before[0], SAMPLE)
+        found.append(
+            {
+                "kind": visit.kind,
+                "fair_shares": share,
+                "began": visit.began - done.began,
+                "seconds": visit.ended - visit.began,
+                "cores_of_others": cores,
+            }
+        )
+    return found
 
 
 def growth(memory: Sequence[int]) -> float:
@@ -397,7 +424,12 @@ def main() -> None:
     if asked.minutes is None:
         draw(loads)
     name = "village" if asked.minutes is None else "soak"
-    report(name, told, {"alone": seconds_alone, "memory": {done.phones: done.memory for done in loads}})
+    measured = {
+        "alone": seconds_alone,
+        "memory": {done.phones: done.memory for done in loads},
+        "longest": {done.phones: told_of(done, seconds_alone) for done in loads},
+    }
+    report(name, told, measured)
     if any(row.verdict == "missed" for row in told):
         sys.exit(1)
 
