@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from appliance.advice.articles import Article
-from appliance.advice.index import CANDIDATES, Index
+from appliance.advice.index import Index
 
 Vectors = npt.NDArray[np.float32]
 Embed = Callable[[Sequence[str], bool], Vectors]  # texts, whether they are queries
 
+LOOKED_AT = 20  # articles that words find
 FUSION = 60  # of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009): 1 / (60 + rank), added up
 
 
@@ -57,7 +58,7 @@ class Nearest:
 
 def lexical(index: Index, questions: Sequence[Question]) -> list[list[str]]:
     """The ids that the index of the box finds, best first, for each question."""
-    return [[hit.article for hit in index.search(each.text, each.language, CANDIDATES)] for each in questions]
+    return [[hit.article for hit in index.search(each.text, each.language, LOOKED_AT)] for each in questions]
 
 
 def fused(*rankings: Sequence[str]) -> list[str]:
