@@ -63,8 +63,9 @@ lint: setup-dev ## Format and lint checks, types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
-evaluate-advice: setup ## How well questions find their articles, by words, by meaning, and by both
+evaluate-advice: setup ## How well questions find their articles, and whether a written answer can say more than they do
 	$(VENV)/bin/python -m benchmarks.advice
+	$(VENV)/bin/python -m benchmarks.answers
 
 bench: setup ## Measure advice, numbers in translations, and the embedding (bench-… for speed and memory)
 	$(VENV)/bin/python -m benchmarks.advice

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 import threading
@@ -12,22 +13,30 @@ from pathlib import Path
 from typing import TypeVar
 
 from appliance import __version__
+from appliance.advice.answers import AnswerService
 from appliance.advice.articles import Article, read_articles
+from appliance.advice.asking import Back, ask_back, read_things
+from appliance.advice.claims import Reading
+from appliance.advice.community import Community
 from appliance.advice.elsewhere import read_elsewhere
-from appliance.advice.finder import Finder
-from appliance.advice.meanings import Meanings
-from appliance.advice.service import AdviceService, Answer
+from appliance.advice.library import Library, Volume
+from appliance.advice.season import Season
+from appliance.advice.service import Answer
+from appliance.advice.tree_files import FOLDER as TREES
+from appliance.advice.tree_files import read_trees
+from appliance.advice.trees import Checks
+from appliance.advice.village_pack import KIND as KNOWLEDGE
+from appliance.advice.village_pack import VillagePack, name_of, read_pack, try_out
 from appliance.bringing import UNATTENDED as UNATTENDED
-from appliance.bringing import Bringing, shown
+from appliance.bringing import Bringing
 from appliance.config import Config
 from appliance.drafting.kinds import Kind
 from appliance.drafting.service import DraftingService
 from appliance.errors import (
     BarazaError,
+    ContributionsSetAsideError,
     DocumentsLastCopyError,
-    EngineBusyError,
-    EngineError,
-    EngineTooLargeError,
+    KnowledgeError,
     LanguageNotRecognisedError,
     PackNotInstalledError,
     PinDamagedError,
@@ -45,6 +54,7 @@ from appliance.inference.keeping import Keeping
 from appliance.inference.kept import Form, Task
 from appliance.inference.queue import Context, JobQueue
 from appliance.inference.selftest import check
+from appliance.inference.shown import shown
 from appliance.inference.threads import open_translator
 from appliance.keeper.pin import KEEPER, KeeperPin, Standing
 from appliance.limits import LIMITS, Limits
@@ -53,9 +63,9 @@ from appliance.packs.bring import Install
 from appliance.packs.copying import Progress
 from appliance.packs.lan import Neighbour
 from appliance.packs.look import Box
-from appliance.packs.manifest import NAME
+from appliance.packs.manifest import MANIFEST, NAME
 from appliance.packs.onward import Exportable, Onward
-from appliance.packs.own import OwnRoot
+from appliance.packs.own import BOX, OwnRoot
 from appliance.packs.sharing import Sharing
 from appliance.packs.shelf import Shelf
 from appliance.packs.store import InstalledPack, PackStore, verify
@@ -63,9 +73,12 @@ from appliance.packs.trust import CLOCK, TRUST, Trust, development_root
 from appliance.packs.trusted_time import TrustedTime
 from appliance.packs.unattended import News
 from appliance.packs.usb import Sticks
+from appliance.sensors import inbox
+from appliance.storage.contributions import CONTRIBUTIONS, Contributions, Village, read_village
 from appliance.storage.documents import DOCUMENTS, Document, Documents
 from appliance.storage.journal import Happening
 from appliance.storage.lock import FolderLock, lock_folder
+from appliance.translation import numbers, sentences
 from appliance.translation.languages import LanguageDetector
 from appliance.translation.routes import ways_of
 from appliance.translation.service import TranslationService, pack_translation, unpack_translation
@@ -105,16 +118,23 @@ class Appliance:
         articles = read_articles(config.knowledge, limits, self._note)
         elsewhere = self._try(lambda: read_elsewhere(config.knowledge, limits)) or {}
         model = ActiveEmbedder(self.engines, self._embedding_pack)
-        self.meanings = Meanings({**articles, **elsewhere}, model, config.data / ADVICE)
-        self._finder = Finder(articles, elsewhere, self.meanings, limits)
-        self.advice = AdviceService(articles, self._finder, limits)
+        self.library = Library(articles, elsewhere, model, config.data / ADVICE, limits)
+        self.advice = self.library.service
+        self.checks = Checks(read_trees(config.knowledge / TREES, articles, limits, self._note))
+        self._things = self._try(lambda: read_things(config.knowledge, limits)) or ()
+        reading = Reading(numbers.plain, numbers.find, sentences.split)
+        self.answers = AnswerService(self._writing_pack, self.engines, self.queue, reading, limits)
         self.drafting = DraftingService(KINDS, limits)
         self.keeping = Keeping(config.data, limits, self.queue, self._note)
         self.keeper = KeeperPin(config.data / KEEPER, limits)
+        self.season = Season(config, articles, lambda: self.keeping.journal, limits, self._note)
         self._lock: FolderLock | None = None
         self._stopping = threading.Event()
         self._warming: threading.Thread | None = None
         self._tending: threading.Thread | None = None
+        self._renewing = threading.Lock()
+        self._learning: threading.Thread | None = None
+        self._renew_knowledge(prepared=False)
 
     def start(self) -> None:
         """Begin to work on jobs, as the only process on the data folder.
@@ -125,6 +145,7 @@ class Appliance:
         self._lock = lock_folder(self.config.data)
         self._try(self._look_at_pin)
         self.keeping.open(lambda: self.documents, self._forms)
+        self._try(self._open_community)
         self.queue.start()
         self._warming = threading.Thread(target=self._warm, name="baraza-warming", daemon=True)
         self._warming.start()
@@ -143,8 +164,9 @@ class Appliance:
         self.queue.close()
         self.engines.close()
         self.apart.close()
-        if self._warming is not None:
-            self._warming.join()
+        for thread in (self._warming, self._learning):
+            if thread is not None:
+                thread.join()
         if self._lock is not None:
             TrustedTime(self.config.data / TRUST / CLOCK).ran()
             self.keeping.close()
@@ -202,7 +224,7 @@ class Appliance:
 
     def _try_out(self, pack: InstalledPack, cancelled: Callable[[], bool]) -> None:
         """Raises what speaks against `pack`, which is in use and stays so."""
-        check(pack, self.engines, cancelled)
+        _check(pack, self.engines, cancelled)
 
     # Requests that were left with the box
 
@@ -307,6 +329,8 @@ class Appliance:
             at_work = {pack.path: pack for pack in (*self.translation.packs_at_work(), *self._active)}
             self.engines.employ(at_work.values())
             self.engines.retire(pack for pack in before if pack.path not in at_work)
+            if _knowledge(before) != _knowledge(self._active):
+                self._renew_knowledge()
             self._warm()
             self._try(lambda: self.packs.tidy(at_work))
 
@@ -379,11 +403,17 @@ class Appliance:
 
     @cached_property
     def _giving(self) -> Giving:
-        return Giving(self.config.data, self.onward, self.trust, self.sticks, self.installs, self.limits)
+        return Giving(
+            self.config.data, self.onward, self.trust, self.sticks, self.installs, self._make_village_pack, self.limits
+        )
+
+    def _make_village_pack(self, names: Sequence[str]) -> None:
+        if self.village_pack.name in names:
+            self.village_pack.renew()
 
     def exportable(self) -> tuple[Exportable, ...]:
         """The packs in use, and under whose name each would go to other boxes."""
-        return self._giving.exportable()
+        return self.village_pack.among(self._giving.exportable())
 
     def own_root(self) -> OwnRoot:
         """The eight words of this box, by which others take what it signs itself. Raises KeysError, StorageError."""
@@ -436,15 +466,109 @@ class Appliance:
         other = self.advice.ask(question, asked_in, shown_in=language)
         return answer if other.abstained else other
 
+    def ask_back(self, answer: Answer) -> Back | None:
+        """What to ask whoever asked a question that nothing answers; None if that would not help."""
+        return ask_back(answer, self._things, self.limits)
+
+    def submit_answer(self, owner: str, question: str, language: str) -> Job:
+        """A job that ends in a `Written`: a short answer in `language`, of sentences that the passages support.
+
+        Raises:
+            EmptyTextError, TextTooLongError: as `ask`.
+            NoModelError: no pack in use can write it, or the knowledge has nothing to write it from.
+            QueueError: the box has no room for it.
+        """
+        return self.answers.submit(owner, self.ask(question, language))
+
     def prepare_advice(self) -> None:
         """Learn what the articles mean, if that was not done before; without a model they are found by words alone."""
-        self._finder.prepare()
-        with suppress(EngineError, EngineTooLargeError, EngineBusyError):
-            self.meanings.prepare(lambda: not self._stopping.is_set())
+        self.library.prepare(lambda: not self._stopping.is_set())
 
     def article(self, article_id: str) -> Article:
         """Raises ArticleNotFoundError."""
         return self.advice.article(article_id)
+
+    def take_readings(self) -> None:
+        """Take what `baraza readings add` left for a box at work into the journal."""
+        journal = self.keeping.journal
+        if journal is None:
+            return
+        try:
+            inbox.take(self.config.data, journal.record, self.limits)
+        except StorageError as error:
+            log.warning("%s", error)
+
+    # What the village knows
+
+    @cached_property
+    def community(self) -> Community:
+        """What members wrote for the knowledge; opened when first needed, as `documents`. Raises StorageError."""
+        kept = Contributions(self.config.data / CONTRIBUTIONS, self.limits, room=self.keeping.room)
+        return Community(kept, self._knowledge_changed, self.note, self.limits)
+
+    @cached_property
+    def village_pack(self) -> VillagePack:
+        """The knowledge of this village as a pack for others."""
+        return VillagePack(self.packs, self._village, self.limits)
+
+    def _village(self) -> Village:
+        if "community" in self.__dict__:
+            return self.community.village
+        return read_village(self.config.data / CONTRIBUTIONS, self.limits)
+
+    def _open_community(self) -> None:
+        """Open it for good, and tell of a file that broke."""
+        kept = self.community.kept
+        if kept.set_aside is not None:
+            self._note(ContributionsSetAsideError(path=str(kept.set_aside)))
+        if kept.village.changes:
+            self._renew_knowledge(prepared=False)  # a restore may have been finished since
+
+    def judge_knowledge(self) -> None:
+        """Ask anew who vouches for knowledge packs, once the keeper trusts a publisher with more or less."""
+        if _knowledge(self._active):
+            self._renew_knowledge()
+            self._learn()
+
+    def _knowledge_changed(self) -> None:
+        """Search what is accepted now, at once; what it means is learned in the background. Renew what is handed on."""
+        self._renew_knowledge()
+        self._learn()
+        name = self.village_pack.name
+        if name and self.packs.find(name) is not None:  # what was taken back must not be given to others
+            self._try(self.village_pack.renew)
+
+    def _learn(self) -> None:
+        """Learn what articles mean, in the background of a box at work."""
+        if self._lock is not None:
+            self._learning = threading.Thread(target=self.prepare_advice, name="baraza-learning", daemon=True)
+            self._learning.start()
+
+    def _renew_knowledge(self, *, prepared: bool = True) -> None:
+        with self._renewing:
+            village = self._village()
+            volumes = [
+                Volume(read_pack(pack, self.limits, self._note_article), self._is_vouched(pack))
+                for pack in self._active
+                if pack.manifest.kind == KNOWLEDGE and pack.manifest.name != name_of(village) and self._is_whole(pack)
+            ]
+            self.library.renew(volumes, village, prepared=prepared)
+
+    def _note_article(self, error: KnowledgeError) -> None:
+        """Once: a pack is read again whenever something else changes."""
+        if str(error) not in map(str, self.problems):
+            self._note_pack(error)
+
+    def _is_vouched(self, pack: InstalledPack) -> bool:
+        """Whether the software brought `pack`, or a publisher signed it whom the keeper trusts with every kind."""
+        if pack.path.is_relative_to(self.config.packs):
+            return True
+        digest = hashlib.sha256((pack.path / MANIFEST).read_bytes()).hexdigest()
+        with suppress(BarazaError, OSError):
+            free = {root.name for root in self.trust.roots() if root.kinds is None and root.name != BOX}
+            releases = (each for each in self.onward.releases() if each.name in free)
+            return any(each.find(pack.manifest.name, digest) for each in releases)
+        return False
 
     # Documents
 
@@ -562,11 +686,16 @@ class Appliance:
         packs = (pack for pack in self._active if pack.manifest.kind == "embedding")
         return next((pack for pack in packs if self._is_whole(pack)), None)
 
+    def _writing_pack(self, language: str) -> InstalledPack | None:
+        """The text-generation pack in use that is whole and writes `language`."""
+        packs = (pack for pack in self._active if pack.manifest.kind == "text-generation")
+        return next((pack for pack in packs if language in pack.manifest.languages and self._is_whole(pack)), None)
+
     def _selftest(self, pack: InstalledPack, cancelled: Callable[[], bool] = never) -> None:
         """Raises what speaks against `pack`; its engine is left open otherwise."""
         self.engines.employ([pack])
         try:
-            check(pack, self.engines, cancelled)
+            _check(pack, self.engines, cancelled)
         except BaseException:
             self.engines.retire([pack])
             raise
@@ -582,6 +711,7 @@ class Appliance:
     def _glance(self) -> None:
         self._try(self.look_at_packs)
         self._try(self.look_at_sticks)
+        self.take_readings()
 
     def look_at_packs(self) -> None:
         """Take up what another process (`baraza packs install`) put in use since the last look."""
@@ -619,7 +749,7 @@ def install_pack(
     engines = Engines(memory.budget(config.memory, memory.measure()), config.threads)
     store = PackStore(config.packs, config.data / "packs")
     try:
-        pack = store.install(source, progress, expected=expected, selftest=lambda pack: check(pack, engines))
+        pack = store.install(source, progress, expected=expected, selftest=lambda pack: _check(pack, engines))
     finally:
         engines.close()
     with suppress(StorageError):  # a box at work knows best which of the old ones it still needs
@@ -631,9 +761,21 @@ def install_pack(
     return pack
 
 
+def _check(pack: InstalledPack, engines: Engines, cancelled: Callable[[], bool] = never) -> None:
+    """Put a pack to its self-test. Raises what speaks against it."""
+    if pack.manifest.kind == KNOWLEDGE:
+        try_out(pack)
+    else:
+        check(pack, engines, cancelled)
+
+
 def _detector(packs: list[InstalledPack]) -> LanguageDetector:
     """Tells the languages of `packs` apart."""
     return LanguageDetector({language for pack in packs for way in ways_of(pack) for language in way}, _words(packs))
+
+
+def _knowledge(packs: Sequence[InstalledPack]) -> set[Path]:
+    return {pack.path for pack in packs if pack.manifest.kind == KNOWLEDGE}
 
 
 def _words(packs: list[InstalledPack]) -> dict[str, list[str]]:

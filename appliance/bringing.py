@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from appliance.errors import CancelledError, RepositoryError, SourceLostError
 from appliance.inference.job import Job
 from appliance.inference.queue import Context, JobQueue
+from appliance.inference.shown import shown
 from appliance.limits import LIMITS, Limits
 from appliance.packs.bring import Install, Told, altogether, bring
-from appliance.packs.copying import Progress
 from appliance.packs.look import Box
-from appliance.packs.meter import Meter
 from appliance.packs.shelf import Choice, Shelf, choose, shelves, sources_at
 from appliance.packs.store import InstalledPack, PackStore
 from appliance.packs.trust import Trust
@@ -81,17 +80,6 @@ class Bringing:
 
         request = {"place": stick.name, "names": list[str]()}
         self._installs.submit(UNATTENDED, "bring", work, cost=1, request=request, hold_for=UNATTENDED)
-
-
-def shown(context: Context) -> Progress:
-    """Tells whoever looks at a job how many bytes are done, and how long the rest takes."""
-    meter = Meter()
-
-    def show(done: int, total: int) -> None:
-        if meter.note(done, total):
-            context.progress(done, total, meter.seconds_left(total))
-
-    return show
 
 
 def _told(context: Context, chosen: Sequence[Choice]) -> Told:

@@ -15,10 +15,12 @@ import click
 
 from appliance import __version__, config
 from appliance.commands.bars import Bars
+from appliance.commands.checks import checks
 from appliance.commands.keeper import keeper
 from appliance.commands.keys import keys, offer_packs, publish_packs
 from appliance.commands.look import install_from, look_at
 from appliance.commands.parts import is_repository
+from appliance.commands.readings import readings
 from appliance.commands.roots import roots
 from appliance.commands.share import announced, export_packs, neighbours
 from appliance.commands.sticks import sticks
@@ -206,11 +208,13 @@ packs.add_command(look_at)
 packs.add_command(export_packs)
 packs.add_command(publish_packs)
 packs.add_command(offer_packs)
+main.add_command(checks)
 main.add_command(keys)
 main.add_command(neighbours)
 main.add_command(roots)
 main.add_command(sticks)
 main.add_command(keeper)
+main.add_command(readings)
 
 
 @packs.command("activate")

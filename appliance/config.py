@@ -57,7 +57,7 @@ SETTINGS = (
         "share",
         "on",
         "on or off",
-        "Whether other boxes in the network find this one and get its packs: signed packs, nothing that people wrote.",
+        "Whether other boxes in the network find this one and get its packs: signed packs, no documents.",
     ),
     Setting("knowledge", str(ROOT / "knowledge"), "folder", "Articles that came with the software; read only."),
     Setting(

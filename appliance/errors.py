@@ -74,6 +74,18 @@ class MissingAnswersError(InputError):
     template = "Please answer: {questions}."
 
 
+class DateError(InputError):
+    key = "date"
+    template = "“{date}” is not a date that can be used. Write it like 2026-05-03."
+
+
+class ReadingsFileError(InputError):
+    """Readings of sensors in a file; none of them was taken."""
+
+    key = "readings_file"
+    template = "Nothing of {file} was added. {reason}"
+
+
 class NotFoundError(BarazaError):
     key = "not_found"
     template = "There is nothing here."
@@ -88,6 +100,50 @@ class DocumentNotFoundError(NotFoundError):
 class ArticleNotFoundError(NotFoundError):
     key = "article_not_found"
     template = "There is no article called {article}."
+
+
+class TreeNotFoundError(NotFoundError):
+    key = "tree_not_found"
+    template = "There is no check called {tree}. `baraza checks` lists them."
+
+
+class WayNotFoundError(NotFoundError):
+    """The answers that were given lead nowhere: the tree has changed, or somebody typed the address."""
+
+    key = "way_not_found"
+    template = "The check {tree} has no such answers. Start it again."
+
+
+class CalendarNotFoundError(NotFoundError):
+    key = "calendar_not_found"
+    template = "There is no calendar of {crop}."
+
+
+class ContributionNotFoundError(NotFoundError):
+    key = "contribution_not_found"
+    template = "What was written here is not on the box (any more), or another device wrote it."
+
+
+class ContributionChangedError(BarazaError):
+    """What is to be done with it was decided of something that is not so any more."""
+
+    key = "contribution_changed"
+    template = "It has changed meanwhile. Look at it again, then decide."
+    status = 409
+
+
+class ContributionsFullError(BarazaError):
+    key = "contributions_full"
+    template = "{most} articles and notes wait for the keeper or are kept, which is the most."
+    status = 503
+
+
+class OwnerContributionsFullError(ContributionsFullError):
+    """The more waits, the less may come from one device: a flood from one leaves room for the others."""
+
+    key = "owner_contributions_full"
+    template = "{most} articles and notes from this device wait for the keeper already. Wait until they are read."
+    status = 429
 
 
 class QueueError(BarazaError):
@@ -432,6 +488,14 @@ class DocumentsSetAsideError(StorageError):
     )
 
 
+class ContributionsSetAsideError(StorageError):
+    key = "contributions_set_aside"
+    template = (
+        "What the village wrote for the knowledge could not be read. It was not deleted: it is kept in {path}. The "
+        "keeper can bring a copy from before back, if there is one."
+    )
+
+
 class DocumentsLastCopyError(DocumentsSetAsideError):
     """As above, and a copy from before is there: of how many documents, and when it was saved."""
 
@@ -547,6 +611,11 @@ class KindError(BarazaError):
 class KnowledgeError(BarazaError):
     key = "knowledge"
     template = "The article {article} is wrong: {reason}"
+
+
+class TreeError(KnowledgeError):
+    key = "tree"
+    template = "The check {tree} is wrong: {reason}"
 
 
 def error_of(key: str, fields: object) -> BarazaError:

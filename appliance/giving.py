@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from appliance.inference.job import Job
 from appliance.inference.queue import Context, JobQueue
+from appliance.inference.shown import shown
 from appliance.limits import LIMITS, Limits
-from appliance.packs.copying import Progress
 from appliance.packs.export import HOME, Exported, as_a_stick, export
-from appliance.packs.meter import Meter
 from appliance.packs.onward import Exportable, Onward
 from appliance.packs.own import OwnRoot
 from appliance.packs.trust import Trust
@@ -29,8 +28,11 @@ class Giving:
         trust: Trust,
         sticks: Sticks,
         installs: JobQueue,
+        prepare: Callable[[Sequence[str]], None],
         limits: Limits = LIMITS,
     ) -> None:
+        """`prepare` makes what is not among the packs yet, before packs of these names are given away."""
+        self._prepare = prepare
         self._data, self._onward, self._trust = data, onward, trust
         self._sticks, self._installs, self._limits = sticks, installs, limits
 
@@ -50,8 +52,9 @@ class Giving:
         found = self._sticks.get(stick)
 
         def work(context: Context) -> tuple[Exported, ...]:
+            self._prepare(names)
             with self._sticks.writing(found) as place:
-                return export(self._onward, self._trust, place, names, _shown(context), context.cancelled, self._limits)
+                return export(self._onward, self._trust, place, names, shown(context), context.cancelled, self._limits)
 
         request = {"stick": stick, "names": list(names)}
         return self._installs.submit(owner, "export", work, cost=1, request=request, hold_for=owner)
@@ -67,19 +70,8 @@ class Giving:
             with self._sticks.writing(found) as place, as_a_stick(place):
                 ensure_folder(place / HOME)
                 return make_backup(
-                    self._data, place / HOME, passphrase, self._limits, _shown(context), context.cancelled
+                    self._data, place / HOME, passphrase, self._limits, shown(context), context.cancelled
                 )
 
         # The passphrase is in the work, which nobody can read, and not in the request, which pages show.
         return self._installs.submit(owner, "backup", work, cost=1, request={"stick": stick}, hold_for=owner)
-
-
-def _shown(context: Context) -> Progress:
-    """Tells whoever looks at the job how many bytes are done, and how long the rest takes."""
-    meter = Meter()
-
-    def show(done: int, total: int) -> None:
-        if meter.note(done, total):
-            context.progress(done, total, meter.seconds_left(total))
-
-    return show

@@ -108,6 +108,8 @@ class Limits:
     document_file_bytes: int = 16 * 1024**2  # written as a whole at each save: about a second on a common card
     journal_bytes: int = 32 * 1024**2  # of its file, beyond which the oldest readings leave
     readings: int = 200_000  # of sensors: a year of twenty an hour
+    readings_file_bytes: int = 4 * 1024**2
+    sensors: int = 64  # times what each measures: whose last readings are looked at
     history: int = 2_000  # what happened to the box: starts, cuts, copies
     kept_result_bytes: int = 1024**2  # of one request left with the box, in the journal
     reserve_bytes: int = 64 * 1024**2  # of the disk, that nothing people save may take: room to delete and to tidy up
@@ -115,7 +117,27 @@ class Limits:
     backup_bytes: int = 256 * 1024**2  # of one file in a backup
     backup_files: int = 20_000
     article_bytes: int = 64 * 1024
+    tree_bytes: int = 64 * 1024
+    tree_steps: int = 12  # a tree is printed on one sheet
+    tree_leaves: int = 16
+    tree_observations: int = 8  # from the start to a leaf
+    picture_bytes: int = 4 * 1024
+    articles: int = 20_000  # of the box and of knowledge packs; what is more is left out
+    knowledge_bytes: int = 16 * 1024**2  # of the articles of one pack, which are held in memory
+    knowledge_languages: int = 16  # of one pack
+    contribution_characters: int = 4_000  # of an article or a note that a member writes
+    contribution_line: int = 400  # characters of its title, or of one sign or step
+    contribution_lines: int = 12  # signs, or steps
+    contributor_characters: int = 40  # of the name that somebody wants to be called by
+    contributions: int = 1_000  # accepted ones and those that wait
+    contributions_waiting: int = 200
+    contributions_waiting_per_owner: int = 5
+    contributions_closed: int = 300  # refused and withdrawn ones that are kept
+    contribution_file_bytes: int = 8 * 1024**2  # written as a whole at each change
     passages: int = 5  # shown for one question
+    written_passages: int = 2  # that a short answer is written from
+    written_tokens: int = 200  # of it, at most, before what nothing supports is left out
+    written_sentences: int = 6  # shown
     candidates: int = 50  # articles that have its words, and as many that mean the same
 
 

@@ -9,7 +9,7 @@ from flask import Flask, request
 from flask_babel import Babel, format_date, format_datetime
 
 from appliance.app import Appliance
-from webui import languages, notes
+from webui import languages, notes, season
 from webui.assets import Assets
 from webui.faults import page_for
 from webui.guard import check_request
@@ -19,6 +19,7 @@ from webui.owners import device, keep_cookie
 from webui.pages import (
     about,
     ask,
+    calendar,
     draft,
     home,
     jobs,
@@ -26,17 +27,23 @@ from webui.pages import (
     keeper_copy,
     keeper_health,
     keeper_jobs,
+    keeper_knowledge,
     keeper_packs,
     keeper_publishers,
     keeper_sticks,
     packs,
     share,
     translate,
+    trees,
+    village,
 )
 from webui.site import Site, current_site
 
-KEEPERS = (keeper, keeper_jobs, keeper_packs, keeper_sticks, keeper_publishers, keeper_copy, keeper_health)
-PAGES = (home, translate, ask, draft, jobs, packs, share, about, *KEEPERS)
+KEEPERS = (
+    *(keeper, keeper_jobs, keeper_packs, keeper_sticks, keeper_publishers, keeper_copy, keeper_health),
+    keeper_knowledge,
+)
+PAGES = (home, translate, ask, trees, calendar, village, draft, jobs, packs, share, about, *KEEPERS)
 COOKIELESS = frozenset({"static", "about.health", "share.index", "share.metadata", "share.archive"})
 
 
@@ -96,5 +103,11 @@ def _words() -> dict[str, object]:
         "notes": notes.notes,
         "set_name": notes.set_name,
         "way_name": notes.way_name,
+        "village_name": notes.village_name,
+        "notes_on": current_site().appliance.library.notes,
         "direction": languages.direction,
+        "remarks_on": season.remarks_on,
+        "measured": season.measured,
+        "spoken": season.spoken,
+        "spoken_in": season.spoken_in(),
     }

@@ -102,6 +102,12 @@ EVENTS = {
     "publisher_removed": lazy_gettext("The publisher %(name)s was removed."),
     "clock_right": lazy_gettext("The keeper said that the date is right."),
     "installed": lazy_gettext("Installed: %(pack)s."),
+    "knowledge_accepted": lazy_gettext("Accepted for the knowledge of the village: “%(title)s”."),
+    "knowledge_edited": lazy_gettext("Accepted for the knowledge of the village, after changes: “%(title)s”."),
+    "knowledge_refused": lazy_gettext("Not accepted for the knowledge of the village: “%(title)s”."),
+    "knowledge_taken_back": lazy_gettext("Taken out of the knowledge of the village: “%(title)s”."),
+    "knowledge_withdrawn": lazy_gettext("Withdrawn by whoever wrote it: “%(title)s”."),
+    "village_named": lazy_gettext("The village is called: %(village)s."),
     "stick": lazy_gettext("Something became of the stick %(stick)s: see “Sticks and neighbours”."),
 }
 

@@ -39,6 +39,19 @@ WORDS = {
     "not_found": lazy_gettext("There is nothing here."),
     "document_not_found": lazy_gettext("This document is not on the box, or not any more."),
     "article_not_found": lazy_gettext("The box has no such article. Look through the list of topics."),
+    "tree_not_found": lazy_gettext("The box has no such check. Choose one from the list."),
+    "way_not_found": lazy_gettext("These answers do not fit this check; it may have changed. Start it again."),
+    "calendar_not_found": lazy_gettext("The box has no calendar for this crop. Choose one from the list."),
+    "date": lazy_gettext("The box cannot use “%(date)s” as a date. Write it like 2026-05-03."),
+    "readings_file": lazy_gettext("The readings in %(file)s cannot be used, and none of them was taken."),
+    "contribution_not_found": lazy_gettext("This is not on the box any more, or it was written on another device."),
+    "contribution_changed": lazy_gettext("It has changed meanwhile. Look at it once more, then decide."),
+    "contributions_full": lazy_gettext(
+        "So much waits for the keeper that the box takes no more now. Ask the keeper to read it, then send this again."
+    ),
+    "owner_contributions_full": lazy_gettext(
+        "%(most)s articles and notes of yours wait for the keeper. Wait until they are read, then send this again."
+    ),
     "queue_full": lazy_gettext(
         "The box has all the work it can hold. Your text is still here: send it again in about %(seconds)s seconds."
     ),
@@ -147,6 +160,10 @@ WORDS = {
     "documents_set_aside": lazy_gettext(
         "The documents saved before could not be read. They are not deleted: the keeper finds them in %(path)s."
     ),
+    "contributions_set_aside": lazy_gettext(
+        "What the village wrote for the knowledge could not be read. It is not deleted: it is in %(path)s. The keeper "
+        "can look at “Knowledge of the village” whether a copy from before can be brought back."
+    ),
     "documents_last_copy": lazy_gettext(
         "The documents saved before could not be read. A copy from %(saved_at)s with %(documents)s documents is there: "
         "it can be brought back below. What could not be read is not deleted: the keeper finds it in %(path)s."
@@ -188,6 +205,7 @@ WORDS = {
     "kind": lazy_gettext("The kind of document %(kind)s is not in order. Tell the keeper of the box."),
     "config": lazy_gettext("The setting %(name)s of the box is wrong. Tell the keeper."),
     "knowledge": lazy_gettext("The article %(article)s is not in order. Tell the keeper of the box."),
+    "tree": lazy_gettext("The check %(tree)s is not in order. Tell the keeper of the box."),
     "page_not_found": lazy_gettext("There is no page at this address. It may have been mistyped."),
     "request_too_large": lazy_gettext(
         "What you sent is too large for the box; %(kilobytes)s kB is the most. Send it in parts."

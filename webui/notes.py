@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import gettext, lazy_gettext
 
+from appliance.advice.articles import ByVillage
 from appliance.translation.texts import Segment
 from webui.languages import language_name
 
@@ -70,6 +71,11 @@ def cost_name(cost: str) -> str:
 def effort_name(effort: str) -> str:
     """How long the first steps of an article take."""
     return str(EFFORTS.get(effort, effort))
+
+
+def village_name(by: ByVillage) -> str:
+    """Whose village wrote something."""
+    return by.village or (gettext("this village") if by.here else gettext("another village"))
 
 
 def way_name(direction: str) -> str:

@@ -6,17 +6,37 @@ import re
 import time
 from collections.abc import Iterator
 
-from flask import render_template
+from flask import Response, render_template, request, stream_with_context
 from markupsafe import Markup, escape
 
 from appliance.inference.job import Event, Job
 from appliance.inference.queue import JobQueue
+from webui.errors import BusyStreamsError
+from webui.forms import whole
 from webui.progress import left_words, percent, waiting_words
-from webui.site import Site
+from webui.site import Site, current_site
 
 GLANCE = 2.0  # seconds between two looks at the place in the queue, and at whether the server stops
 RETRY = 2_000  # milliseconds until a phone that lost the stream comes back
 LINE_END = re.compile(r"\r\n|\r|\n")  # what ends a line in an event stream, and nothing else
+
+
+def events_of(queue: JobQueue, job_id: str) -> Response:
+    """The events of a job of `queue` as they come; 204 tells a phone that comes back that there are no more.
+
+    Raises JobGoneError, BusyStreamsError.
+    """
+    site = current_site()
+    job = queue.get(job_id)
+    after = whole(request.headers.get("Last-Event-ID", "") or request.args.get("after", ""))
+    if job.is_over and after >= len(job.events):
+        return Response(status=204)
+    if not site.streams.acquire(blocking=False):
+        raise BusyStreamsError
+    response = Response(stream_with_context(follow(site, queue, job, after)), mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.call_on_close(site.streams.release)
+    return response
 
 
 def follow(site: Site, queue: JobQueue, job: Job, after: int) -> Iterator[str]:

@@ -19,6 +19,8 @@ COSTS = ("free", "low", "medium", "high")  # of the first steps, for a small far
 EFFORTS = ("minutes", "hours", "days", "season")
 FRONT = re.compile(r"\+\+\+\n(.*?)\n\+\+\+\n(.*)", re.DOTALL)
 BODY_LANGUAGE = "en"
+BY_VILLAGE = "by_village"  # the table of an article that people wrote and no expert reviewed
+LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,17 @@ class Face:
 
 
 @dataclass(frozen=True)
+class ByVillage:
+    """That people of a village wrote an article or a note, and no expert reviewed it."""
+
+    village: str  # "" if it has no name
+    name: str  # that whoever wrote it wants to be called by; may be ""
+    day: str  # ISO 8601, by the clock of their box
+    known_from: str  # where they know it from; may be ""
+    here: bool = False  # the village of this box
+
+
+@dataclass(frozen=True)
 class Article:
     id: str
     subject: str  # the folder: crops, repair, …
@@ -58,6 +71,7 @@ class Article:
     faces: Mapping[str, Face]  # by BCP 47 tag
     body: str  # Markdown, in English
     sources: tuple[Source, ...]
+    by: ByVillage | None = None
 
     @property
     def text(self) -> str:
@@ -67,8 +81,8 @@ class Article:
         return "\n\n".join((self.body, *parts))
 
     def face(self, language: str) -> Face:
-        """The face in `language`, else in English."""
-        return self.faces.get(language, self.faces[BODY_LANGUAGE])
+        """The face in `language`, else in English; of one that has no English, in its own language."""
+        return self.faces[self.language_of_face(language)]
 
     @property
     def is_checked(self) -> bool:
@@ -76,7 +90,7 @@ class Article:
         return any(source.checked == "text" for source in self.sources)
 
     def language_of_face(self, language: str) -> str:
-        return language if language in self.faces else BODY_LANGUAGE
+        return next(each for each in (language, BODY_LANGUAGE, *self.faces) if each in self.faces)
 
 
 def read_articles(
@@ -110,7 +124,7 @@ def read_article(path: Path, limits: Limits = LIMITS) -> Article:
         if parts is None:
             raise KnowledgeError(article=name, reason="it does not begin with front matter between two lines of +++")
         return _article(path, tomllib.loads(parts.group(1)), parts.group(2).strip())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise KnowledgeError(article=name, reason=str(error)) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise KnowledgeError(article=name, reason=f"a field is missing or not of its form: {error}") from error
@@ -119,9 +133,13 @@ def read_article(path: Path, limits: Limits = LIMITS) -> Article:
 def _article(path: Path, front: dict[str, Any], body: str) -> Article:
     kind = _one_of("kind", front["kind"], KINDS)
     sources = tuple(_source(row) for row in front["sources"])
-    if not sources or not body:
+    by = _by_village(front[BY_VILLAGE]) if BY_VILLAGE in front else None
+    if by is None and not (sources and body):
         raise ValueError("it has no source or no text")
-    languages = {key: value for key, value in front.items() if isinstance(value, dict)}
+    languages = {key: value for key, value in front.items() if isinstance(value, dict) and key != BY_VILLAGE}
+    main = str(front.get("language", BODY_LANGUAGE))
+    if not LANGUAGE.fullmatch(main) or (by is None and main != BODY_LANGUAGE):
+        raise ValueError(f"language “{main}” is not one that it can be written in")
     return Article(
         id=path.stem,
         subject=path.parent.name,
@@ -135,10 +153,15 @@ def _article(path: Path, front: dict[str, Any], body: str) -> Article:
         cost=_one_of("cost", front.get("cost", ""), (*COSTS, "")),
         effort=_one_of("effort", front.get("effort", ""), (*EFFORTS, "")),
         reviewed=str(front.get("reviewed", "")),
-        faces={BODY_LANGUAGE: _face(front), **{language: _face(table) for language, table in languages.items()}},
+        faces={main: _face(front), **{language: _face(table) for language, table in languages.items()}},
         body=body,
         sources=sources,
+        by=by,
     )
+
+
+def _by_village(table: dict[str, Any]) -> ByVillage:
+    return ByVillage("", str(table["name"]), str(table["day"]), str(table["known_from"]))
 
 
 def _source(row: dict[str, Any]) -> Source:

@@ -49,8 +49,15 @@ class AdviceService:
 
     def __init__(self, articles: Mapping[str, Article], finder: Finder | None = None, limits: Limits = LIMITS) -> None:
         """Without a `finder` of its own the articles are found by their words alone."""
-        self._articles, self._limits = articles, limits
-        self._finder = finder or Finder(articles, limits=limits)
+        self._known, self._limits = (articles, finder or Finder(articles, limits=limits)), limits
+
+    def replace(self, articles: Mapping[str, Article], finder: Finder) -> None:
+        """Know `articles` from now on, which `finder` finds; who is being answered gets those of before."""
+        self._known = (articles, finder)
+
+    @property
+    def _articles(self) -> Mapping[str, Article]:
+        return self._known[0]
 
     @property
     def languages(self) -> list[str]:
@@ -86,20 +93,20 @@ class AdviceService:
             raise TextTooLongError(length=len(question), most=self._limits.question_characters)
         chosen = language if language in self.languages else BODY_LANGUAGE
         shown = shown_in if shown_in in self.languages else chosen
-        asked, found = set(stems(question, chosen)), self._finder.find(question, chosen)
-        passages = tuple(self._passage(article, shown, asked, sure) for article, sure in found.articles)
+        articles, finder = self._known
+        asked, found = set(stems(question, chosen)), finder.find(question, chosen)
+        passages = tuple(_passage(articles[name], shown, asked, sure) for name, sure in found.articles)
         if not found.known:
             return Answer(question, shown, (), passages[:3])
         return Answer(question, shown, tuple(passage for passage in passages if passage.score >= THRESHOLD))
 
-    def _passage(self, article_id: str, language: str, asked: set[str], score: float) -> Passage:
-        article = self._articles[article_id]
-        face = article.face(language)
-        if language != BODY_LANGUAGE:
-            return Passage(article, face, score)
-        sections = _sections(article.text)
-        heading, text = max(sections, key=lambda section: len(asked & set(stems(" ".join(section), language))))
-        return Passage(article, face, score, heading, text)
+
+def _passage(article: Article, language: str, asked: set[str], score: float) -> Passage:
+    face, sections = article.face(language), _sections(article.text)
+    if language != BODY_LANGUAGE or not sections:
+        return Passage(article, face, score)
+    heading, text = max(sections, key=lambda section: len(asked & set(stems(" ".join(section), language))))
+    return Passage(article, face, score, heading, text)
 
 
 def _sections(body: str) -> list[tuple[str, str]]:

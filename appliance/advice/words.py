@@ -120,7 +120,7 @@ IRREGULAR = {
 def stems(text: str, language: str) -> list[str]:
     """The stems of the meaningful words of `text`, in order, repeats kept."""
     empty = STOP_WORDS.get(language, frozenset())
-    folded = _fold(text)
+    folded = fold(text)
     if language == "fr":
         folded = folded.replace("'", " ")  # l'eau, d'eau
     if language == "en":
@@ -136,7 +136,7 @@ def _as_it_sounds(stem: str) -> str:
     return stem
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
     """Lower case without accents: phones are written on without them."""
     if text.isascii():
         return text.lower()

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import click
 
 from appliance import config
+from appliance.advice.village_pack import VillagePack
 from appliance.commands.bars import Bars
 from appliance.commands.parts import sticks, store, trust
 from appliance.errors import RootError, StickNotFoundError
 from appliance.packs.export import Exported, export
 from appliance.packs.onward import Exportable, Onward, Why
+from appliance.storage.contributions import CONTRIBUTIONS, read_village
 
 if TYPE_CHECKING:
     from appliance.app import Appliance
@@ -35,6 +37,8 @@ WHY = {
 def export_packs(stick: str, names: tuple[str, ...], only_list: bool) -> None:
     """Copy packs of this box to STICK (its name, or a folder) for other boxes: all those in use, or those of NAMES.
 
+    What the keeper accepted of the village's own knowledge goes as a pack, too; --list tells its name.
+
     Each goes with the signature of whoever published it; what nobody else signed, this box signs itself. A box that
     trusts them takes the packs with `baraza packs install`. What else is on the stick stays.
 
@@ -43,11 +47,14 @@ def export_packs(stick: str, names: tuple[str, ...], only_list: bool) -> None:
     baraza packs export /media/stick starter-en-sw
     baraza packs export /media/stick --list
     """  # noqa: D301
-    here = Onward(trust(), store(), config.load().data)
+    data = config.load().data
+    here, village = Onward(trust(), store(), data), VillagePack(store(), lambda: read_village(data / CONTRIBUTIONS))
     if only_list:
-        for each in here.exportable():
+        for each in village.among(here.exportable()):
             _print(each)
         return
+    if not names or village.name in names:
+        village.renew()
     chosen = names or [pack.manifest.name for pack in store().active()]
     with Bars() as bars, _opened(stick) as place:
         done = export(here, trust(), place, chosen, lambda done, total: bars.show("Copying", done, total))

@@ -22,6 +22,7 @@ TOKEN = re.compile(r".{1,200}", re.DOTALL)
 MESSAGE = re.compile(r"(?:(?!\{text\}).){0,1000}\{text\}(?:(?!\{text\}).){0,1000}", re.DOTALL)  # with one blank
 MANIFEST = "pack.toml"
 PLAIN_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")  # of a path: it begins with no dot and has ASCII only
+VILLAGE = re.compile(r"[^\x00-\x1f\x7f-\x9f]{0,60}")
 LONGEST_PATH = 200
 LONGEST_MODEL = 1_000_000  # tokens: a bound for what a manifest may say, far above every model
 BLANK = "{text}"  # where a message goes in the form of a chat
@@ -138,6 +139,13 @@ class EmbeddingSettings:
 
 
 @dataclass(frozen=True)
+class KnowledgeSettings:
+    """`village`: who wrote it, reviewed by no expert; "" if it has no name. None: a publisher's articles."""
+
+    village: str | None = None
+
+
+@dataclass(frozen=True)
 class Manifest:
     name: str
     version: str
@@ -155,6 +163,7 @@ class Manifest:
     translation: TranslationSettings | None = None
     generation: GenerationSettings | None = None
     embedding: EmbeddingSettings | None = None
+    knowledge: KnowledgeSettings | None = None
     selftest: dict[str, str] = field(default_factory=dict)
     card: str = ""  # a file in Markdown: what the model is for, what it gets wrong, where it comes from
 
@@ -232,6 +241,7 @@ def _manifest(fields: _Fields, limits: Limits) -> Manifest:
         translation=_translation(fields.table("translation"), names) if kind == "translation" else None,
         generation=_generation(fields.table("text-generation"), names) if kind == "text-generation" else None,
         embedding=_embedding(fields.table("embedding"), names, limits) if kind == "embedding" else None,
+        knowledge=_knowledge(fields) if kind == "knowledge" else None,
         selftest=fields.table("selftest").text_items() if fields.has("selftest") else {},
         card=_card(fields, names),
     )
@@ -342,6 +352,13 @@ def _embedding(fields: _Fields, names: set[str], limits: Limits) -> EmbeddingSet
     if settings.dimensions < 1 or settings.most_tokens < 3:
         raise fields.wrong("its vectors have no dimension, or it has no room for a token between begin and end")
     return settings
+
+
+def _knowledge(fields: _Fields) -> KnowledgeSettings:
+    """The table may be missing."""
+    table = fields.table("knowledge") if fields.has("knowledge") else None
+    village = table.text("village", VILLAGE) if table is not None and table.has("village") else None
+    return KnowledgeSettings(village)
 
 
 class _Fields:

@@ -41,11 +41,16 @@ from appliance.storage.lock import lock_folder
 from appliance.storage.sealed import SealedReader, SealedWriter
 from appliance.storage.tables import FIRST_LINE_BYTES, previous_of, read_copy, utc_now
 
-FILES = (DOCUMENTS, JOURNAL, "settings.json")
+COMMUNITY = "community.json"  # as in contributions.py
+FILES = (DOCUMENTS, JOURNAL, COMMUNITY, "settings.json")
 FOLDERS = ("trust", "knowledge", "keeper")
 PARTS = (*FILES, *FOLDERS)
 # Belong to a part, and are never in a backup: they leave with what they belong to.
-BESIDE = (previous_of(Path(DOCUMENTS)).name, copy_of(Path(JOURNAL)).name, *(JOURNAL + each for each in COMPANIONS))
+BESIDE = (
+    *(previous_of(Path(each)).name for each in (DOCUMENTS, COMMUNITY)),
+    copy_of(Path(JOURNAL)).name,
+    *(JOURNAL + each for each in COMPANIONS),
+)
 
 ENDING = ".baraza"
 ABOUT = "backup.json"

@@ -223,6 +223,21 @@ class Journal:
         )
         return [Reading(*row) for row in reversed(rows)]
 
+    def feeds(self, most: int) -> list[tuple[str, str]]:
+        """(sensor, quantity) of which there are readings, at most so many; each is one step through the index."""
+        found: list[tuple[str, str]] = []
+        while len(found) < most:
+            after = found[-1] if found else ("", "")
+            rows = self._database.rows(
+                "SELECT sensor, quantity FROM readings WHERE (sensor, quantity) > (?, ?)"
+                " ORDER BY sensor, quantity LIMIT 1",
+                after,
+            )
+            if not rows:
+                break
+            found.append((rows[0][0], rows[0][1]))
+        return found
+
     # What happened to the box
 
     def note(self, event: str, **about: str | int) -> None:

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import PHONE, serving
 from tests.browser.test_access import serious
 from tests.browser.test_flows import press_until
+from tests.knowledge_packs import WRITTEN
 from tests.web.keepers import PIN, KeepersBox, make_keepers_box
 
 pytestmark = pytest.mark.browser
@@ -31,6 +32,7 @@ PAGES = [
     "/keeper/publishers/add",
     "/keeper/publishers/add?place=market",
     "/keeper/copy",
+    "/keeper/knowledge",
     "/keeper/health",
     "/keeper/clock",
     "/keeper/history",
@@ -104,6 +106,30 @@ def test_what_a_keeper_touches_is_large_enough(open_keeper: Open) -> None:
                 .map(each => each.textContent.trim())"""
         )
         assert small == [], path
+
+
+def test_what_members_wrote_is_read_and_decided_without_a_violation(
+    open_keeper: Open, keepers: tuple[KeepersBox, str]
+) -> None:
+    community = keepers[0].appliance.community
+    article = community.write("phone", "one", "article", "en", "Asha", WRITTEN)
+    correction = community.write("phone", "one", "correction", "sw", "", {"text": "Sivyo."}, "maize-fall-armyworm")
+    community.accept(correction.id, correction.changes)
+    page = open_keeper("/keeper")
+    enter(page)
+    for path in (f"/keeper/knowledge/{article.id}", f"/keeper/knowledge/{correction.id}", "/keeper/knowledge"):
+        page.goto(path)
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        assert serious(page) == [], path
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
+    page.goto("/articles/maize-fall-armyworm#notes")
+    expect(page.get_by_text("Sivyo.")).to_be_visible()
+    assert serious(page) == []
+    page.goto(f"/keeper/knowledge/{article.id}")
+    page.get_by_role("button", name="Accept it as it is").click()
+    expect(page.get_by_role("status")).to_have_text("Everybody can read it now.")
+    page.goto(f"/articles/own-{article.id}")
+    assert serious(page) == []
 
 
 @SIZES

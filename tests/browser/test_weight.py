@@ -38,6 +38,10 @@ def test_the_first_load_of_the_front_page_is_light(open_page: OpenPage) -> None:
         "/",
         "/translate",
         "/ask?q=holes+in+maize+leaves",
+        "/checks",
+        "/checks/pump-gives-no-water?so-far=2",
+        "/checks/pump-gives-no-water?so-far=2.1",
+        "/checks/pump-gives-no-water/sheet",
         "/draft",
         "/draft/receipt",
         "/about",
@@ -51,7 +55,10 @@ def test_no_page_is_wider_than_its_screen(open_page: OpenPage, path: str, size: 
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
 
 
-@pytest.mark.parametrize("path", ["/", "/translate", "/ask", "/draft", "/draft/letter"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/translate", "/ask", "/checks", "/checks/pump-gives-no-water?so-far=2.1", "/draft", "/draft/letter"],
+)
 def test_what_is_touched_is_large_enough(open_page: OpenPage, path: str) -> None:
     page = open_page(path)
     small = page.evaluate(

@@ -38,7 +38,7 @@ def test_every_vendored_file_is_the_one_accounted_for() -> None:
 def test_every_icon_that_a_page_draws_exists() -> None:
     drawn = set(re.findall(r'<symbol id="([^"]+)"', (FOLDER / "icons.svg").read_text(encoding="utf-8")))
     templates = "".join(path.read_text(encoding="utf-8") for path in (FOLDER.parent / "templates").glob("*.html"))
-    subjects = {path.name for path in (FOLDER.parents[1] / "knowledge").iterdir() if path.is_dir()}
+    subjects = {path.parent.name for path in (FOLDER.parents[1] / "knowledge").glob("*/*.md")}
     asked = set(re.findall(r"icon\(\"([a-z-]+)\"\)", templates)) | subjects
     assert asked <= drawn
     assert len(asked) > 10

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, stream_with_context, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from appliance.errors import BarazaError, LongWaitError, QueueFullError
 from appliance.inference.job import ENDED, Job, State
 from appliance.translation.service import Translation
-from webui.errors import BusyStreamsError
-from webui.forms import whole
+from webui import answers
 from webui.messages import words_for
 from webui.owners import device
 from webui.progress import percent, state_words, waiting_words
-from webui.site import appliance, current_site
-from webui.streaming import follow
+from webui.site import appliance
+from webui.streaming import events_of
 
 pages = Blueprint("jobs", __name__)
 
@@ -78,19 +77,8 @@ def result(job_id: str) -> Response:
 
 @pages.get("/jobs/<job_id>/events")
 def events(job_id: str) -> Response:
-    """The events of a job as they come; 204 tells a phone that comes back that there are no more."""
-    site = current_site()
-    queue = site.appliance.queue
-    job = queue.get(job_id)
-    after = whole(request.headers.get("Last-Event-ID", "") or request.args.get("after", ""))
-    if job.is_over and after >= len(job.events):
-        return Response(status=204)
-    if not site.streams.acquire(blocking=False):
-        raise BusyStreamsError
-    response = Response(stream_with_context(follow(site, queue, job, after)), mimetype="text/event-stream")
-    response.headers["Cache-Control"] = "no-store"
-    response.call_on_close(site.streams.release)
-    return response
+    """The events of a job, for htmx."""
+    return events_of(appliance().queue, job_id)
 
 
 @pages.post("/jobs/<job_id>/cancel")
@@ -126,6 +114,8 @@ def _view(job: Job) -> dict[str, Any]:
         "waiting": waiting_words(appliance().queue, job),
         "error": words_for(job.error) if job.error else "",
     }
+    if answers.is_answer(job):
+        view |= answers.view(job)
     if state is State.DONE and isinstance(job.result, Translation):
         view["translation"] = job.result
         view["quality"] = appliance().translation.quality(job.result.source, job.result.target)

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from appliance.errors import BarazaError, PinAlreadySetError, PinWaitError, StorageError
 from appliance.keeper.pin import Standing
+from appliance.storage.contributions import State
 from webui import keeping
 from webui.errors import NotAtTheBoxError, PinDiffersError
 from webui.faults import on_error
@@ -41,6 +42,7 @@ def show() -> str:
         problems=len(box.problems),
         judged=box.trust.time.judge(),
         wrong=box.keeper.wrong_tries(),
+        unread=_unread(),
     )
 
 
@@ -106,6 +108,14 @@ def history() -> str:
     except StorageError as problem:
         error = words_for(problem)
     return render_template("keeper_history.html", happenings=found, event_words=event_words, error=error)
+
+
+def _unread() -> int:
+    """How many articles and notes of members wait."""
+    try:
+        return len(appliance().community.village.those(State.WAITING))
+    except StorageError:  # the box tells of it among its problems
+        return 0
 
 
 def _typed_twice() -> str:

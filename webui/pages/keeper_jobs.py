@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeGuard, TypeVar
 
-from flask import Blueprint, Response, redirect, render_template, request, stream_with_context, url_for
+from flask import Blueprint, Response, redirect, render_template, url_for
 from flask_babel import lazy_gettext
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -14,14 +14,12 @@ from appliance.inference.job import ENDED, Job, State
 from appliance.packs.export import Exported
 from appliance.packs.store import InstalledPack
 from appliance.storage.backup import Backup
-from webui.errors import BusyStreamsError
-from webui.forms import whole
 from webui.keeper_words import findings_of
 from webui.keeping import guard
 from webui.messages import words_for
 from webui.progress import last_progress, left_words, percent, state_words
-from webui.site import appliance, current_site
-from webui.streaming import follow
+from webui.site import appliance
+from webui.streaming import events_of
 
 T = TypeVar("T")
 
@@ -76,18 +74,8 @@ def part(job_id: str) -> str:
 
 @pages.get("/keeper/jobs/<job_id>/events")
 def events(job_id: str) -> Response:
-    """The events of a job as they come; 204 tells a browser that comes back that there are no more."""
-    site = current_site()
-    queue = site.appliance.installs
-    job = queue.get(job_id)
-    after = whole(request.headers.get("Last-Event-ID", "") or request.args.get("after", ""))
-    if job.is_over and after >= len(job.events):
-        return Response(status=204)
-    if not site.streams.acquire(blocking=False):
-        raise BusyStreamsError
-    response = Response(stream_with_context(follow(site, queue, job, after)), mimetype="text/event-stream")
-    response.call_on_close(site.streams.release)
-    return response
+    """The events of a job, for htmx."""
+    return events_of(appliance().installs, job_id)
 
 
 @pages.post("/keeper/jobs/<job_id>/cancel")

@@ -89,6 +89,7 @@ def limit(name: str) -> Response:
     on_error(lambda error: _one_page(name, error))
     appliance().trust.limit(name, _chosen_kinds(), bool(field("unattended")))
     appliance().note("publisher_changed", name=name)
+    appliance().judge_knowledge()
     return redirect(url_for("keeper_publishers.show", done="changed"), 303)
 
 
@@ -105,6 +106,7 @@ def remove(name: str) -> Response:
     _check_known(name)
     appliance().trust.remove(name)
     appliance().note("publisher_removed", name=name)
+    appliance().judge_knowledge()
     return redirect(url_for("keeper_publishers.show", done="removed"), 303)
 
 
