@@ -34,6 +34,7 @@ from appliance.storage.atomic import (
     write_atomically,
     written_atomically,
 )
+from appliance.storage.contributions import CONTRIBUTIONS
 from appliance.storage.database import COMPANIONS, BrokenError, check, copy_of, snapshot
 from appliance.storage.documents import DOCUMENTS
 from appliance.storage.journal import JOURNAL, Journal
@@ -41,13 +42,12 @@ from appliance.storage.lock import lock_folder
 from appliance.storage.sealed import SealedReader, SealedWriter
 from appliance.storage.tables import FIRST_LINE_BYTES, previous_of, read_copy, utc_now
 
-COMMUNITY = "community.json"  # as in contributions.py
-FILES = (DOCUMENTS, JOURNAL, COMMUNITY, "settings.json")
+FILES = (DOCUMENTS, JOURNAL, CONTRIBUTIONS, "settings.json")
 FOLDERS = ("trust", "knowledge", "keeper")
 PARTS = (*FILES, *FOLDERS)
 # Belong to a part, and are never in a backup: they leave with what they belong to.
 BESIDE = (
-    *(previous_of(Path(each)).name for each in (DOCUMENTS, COMMUNITY)),
+    *(previous_of(Path(each)).name for each in (DOCUMENTS, CONTRIBUTIONS)),
     copy_of(Path(JOURNAL)).name,
     *(JOURNAL + each for each in COMPANIONS),
 )

@@ -30,7 +30,7 @@ from appliance.storage.documents import ID_ALPHABET, ID_LENGTH
 from appliance.storage.room import Room
 from appliance.storage.tables import Copy, DocumentStorage, Row, Tables, read_copy, utc_now
 
-CONTRIBUTIONS = Path("community.json")  # in the data folder, and so in every backup
+CONTRIBUTIONS = "community.json"  # the name of the file in the data folder
 ENTRIES, VILLAGE = "entries", "village"  # tables in the file
 SHARE = 8  # of the room that is left, what one device may take
 STEPS = 20  # kept of what became of an entry
