@@ -120,7 +120,7 @@ def test_two_sticks_are_two_though_they_call_themselves_the_same(system: System)
     assert (second.name, second.label, second.filesystem) == ("sdb", "PACKS", "exfat")
     assert first.size >= first.free > 0
     assert first.mark != second.mark
-    assert system.sticks().get("sdb") == second
+    assert replace(system.sticks().get("sdb"), free=second.free) == second  # other programs write there meanwhile
 
 
 @pytest.mark.parametrize(
