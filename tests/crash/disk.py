@@ -148,6 +148,13 @@ class Recording:
     operations: tuple[Operation, ...]
     folders: frozenset[int]  # the nodes that are folders, those made meanwhile included
 
+    def start(self) -> Image:
+        """What was on the disk before, to be changed: it knows what will be folders, also those that stay empty."""
+        image = self.before.copy()
+        for folder in self.folders:
+            image.names.setdefault(folder, {})
+        return image
+
 
 @dataclass(frozen=True)
 class Effort:
@@ -179,9 +186,7 @@ def crash_states(
 
     With `moments`, the power is cut only after so many operations.
     """
-    sure = recording.before.copy()
-    for folder in recording.folders:
-        sure.names.setdefault(folder, {})
+    sure = recording.start()
     pending: list[_Pending] = []
     for after in range(len(recording.operations) + 1):
         point = _Point(sure, [(each.number, each.operation) for each in pending], effort, f"{seed}/{after}")

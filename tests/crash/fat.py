@@ -25,7 +25,7 @@ def on_fat(recording: Recording, folder: str) -> Recording:
 
 class _Fat:
     def __init__(self, recording: Recording, stick: int) -> None:
-        self._recording, self._image = recording, recording.before.copy()
+        self._recording, self._image = recording, recording.start()
         self._folders = _below(self._image, stick)
         self._done: list[Operation] = []
         self._freed: dict[int, set[int]] = {}  # folder → files that lost an entry there, which is not sure yet

@@ -178,7 +178,7 @@ _Judge = Callable[[Point, Seen], tuple[str, ...]]
 
 def _judge(scenario: Scenario, recording: Recording, beside: Path, marks: list[str]) -> _Judge:
     """Looks at the disk before and after without a cut, to know what may be seen and what may lie about."""
-    after, idle = recording.before.copy(), unnumbered(recording.before.tree())
+    after, idle = recording.start(), unnumbered(recording.before.tree())
     for number, operation in enumerate(recording.operations):
         after.apply(number, operation)
         if isinstance(operation, Mark):  # nothing is in hand: what lies about then is no litter

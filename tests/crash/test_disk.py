@@ -66,6 +66,14 @@ def test_a_folder_needs_its_own_name() -> None:
     assert states(recording({}, *lost.operations, flush(ROOT))) == [{"f": None, "f/a": NEW}]
 
 
+def test_a_new_folder_that_stays_empty_is_a_folder() -> None:
+    made = recording({}, make("f", FOLDER), flush(ROOT))
+    image = made.start()
+    for number, operation in enumerate(made.operations):
+        image.apply(number, operation)
+    assert states(made) == [image.tree()] == [{"f": None}]
+
+
 def test_content_may_be_lost_where_its_name_is_not() -> None:
     found = [tree.get("a") for tree in states(recording({}, make("a"), Write(FILE, 0, NEW)))]
     assert {None, b"", NEW, bytes(len(NEW))} <= set(found)

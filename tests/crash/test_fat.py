@@ -83,6 +83,13 @@ def test_a_folder_that_is_made_on_the_stick_belongs_to_it() -> None:
     assert {(None, None), (OLD, NEW), (NEW, None)} <= found(done, "stick/f")
 
 
+def test_a_new_folder_that_stays_empty_can_be_removed_again() -> None:
+    made = 101
+    operations = (Names((Slot(STICK, "f", made),)), Names((Slot(STICK, "f", None),)))
+    done = on_fat(Recording(IMAGE, operations, frozenset({*IMAGE.names, made})), "stick")
+    assert done.operations == operations
+
+
 def test_a_second_name_for_a_file_is_refused() -> None:
     link = Names((Slot(STICK, "b", IMAGE.names[STICK]["a"]),))
     with pytest.raises(TraceError, match="FAT does not know"):
