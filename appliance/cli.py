@@ -119,7 +119,7 @@ def ask(lang: str, as_json: bool, question: str) -> None:
     from appliance.app import Appliance
 
     appliance = Appliance(config.load())
-    appliance.prepare_advice()
+    appliance.knowing.learn()
     answer = appliance.ask(question, lang)
     if as_json:
         rows = [

@@ -104,7 +104,7 @@ def _words() -> dict[str, object]:
         "set_name": notes.set_name,
         "way_name": notes.way_name,
         "village_name": notes.village_name,
-        "notes_on": current_site().appliance.library.notes,
+        "notes_on": current_site().appliance.knowing.library.notes,
         "direction": languages.direction,
         "remarks_on": season.remarks_on,
         "measured": season.measured,

@@ -14,7 +14,7 @@ from webui.site import appliance
 
 def remarks_on(article: Article) -> list[Remark]:
     """What the last readings of sensors say to an article."""
-    return appliance().season.remarks_on(article)
+    return appliance().knowing.season.remarks_on(article)
 
 
 def spoken_in() -> str:

@@ -27,9 +27,9 @@ def checks(lang: str, as_json: bool, name: str | None) -> None:
 
     appliance = Appliance(config.load())
     if name is None:
-        _list(appliance.checks.all(), lang, as_json)
+        _list(appliance.knowing.checks.all(), lang, as_json)
         return
-    tree = appliance.checks.get(name)
+    tree = appliance.knowing.checks.get(name)
     if as_json:
         click.echo(json.dumps(_whole(tree, tree.spoken(lang)), ensure_ascii=False))
         return
@@ -73,7 +73,7 @@ def _ask(step: Step, place: Place, language: str) -> str:
 def _print_leaf(tree: Tree, leaf: Leaf, language: str, appliance: Appliance) -> None:
     click.echo()
     try:
-        face = appliance.article(leaf.article).face(language)
+        face = appliance.knowing.article(leaf.article).face(language)
     except ArticleNotFoundError:  # it came on a pack that was taken out since
         face = None
     if leaf.danger or tree.danger:

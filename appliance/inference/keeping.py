@@ -32,13 +32,13 @@ log = logging.getLogger(__name__)
 
 
 class Keeping:
-    """Whoever makes this holds the lock of the folder from `open` to `close`. What fails is given to `note`."""
+    """Whoever makes this holds the lock of the folder from `open` to `close`. What fails is given to `tell`."""
 
-    def __init__(self, data: Path, limits: Limits, queue: JobQueue, note: Callable[[BarazaError], None]) -> None:
+    def __init__(self, data: Path, limits: Limits, queue: JobQueue, tell: Callable[[BarazaError], None]) -> None:
         self.room = Room(data, limits)
         self.journal: Journal | None = None
         self.run: running.Run | None = None
-        self._data, self._limits, self._queue, self._note = data, limits, queue, note
+        self._data, self._limits, self._queue, self._tell = data, limits, queue, tell
         self._keeper: Keeper | None = None
         self._closing = threading.Event()
         self._tending: threading.Thread | None = None
@@ -63,9 +63,18 @@ class Keeping:
         good, aside = documents.last_good, documents.set_aside
         if good is not None:
             where, when = str(aside or good.path), good.saved_at or "?"
-            self._note(DocumentsLastCopyError(path=where, saved_at=when, documents=good.documents))
+            self._tell(DocumentsLastCopyError(path=where, saved_at=when, documents=good.documents))
         elif aside is not None:
-            self._note(DocumentsSetAsideError(path=str(aside)))
+            self._tell(DocumentsSetAsideError(path=str(aside)))
+
+    def note(self, event: str, **about: str | int) -> None:
+        """Write down in the journal what happened to the box, as far as it can be written."""
+        if self.journal is None:
+            return
+        try:
+            self.journal.note(event, **about)
+        except StorageError as error:
+            log.warning("%s", error)
 
     def tend(self, copy: bool) -> None:
         """Note how old results are, let what is too much leave, keep the reserve; with `copy`, copy the journal."""
@@ -95,8 +104,8 @@ class Keeping:
     def _use(self, journal: Journal, forms: dict[str, Form]) -> None:
         if journal.set_aside is not None:
             took_over = "a copy from before" if journal.from_copy else "an empty one"
-            self._note(JournalSetAsideError(path=str(journal.set_aside), copy=took_over))
-        self._keeper = Keeper(self._queue, journal, forms, self._note)
+            self._tell(JournalSetAsideError(path=str(journal.set_aside), copy=took_over))
+        self._keeper = Keeper(self._queue, journal, forms, self._tell)
         self._try(self._keeper.begin)
         self._try(lambda: journal.note("started", cut=self.run.cut if self.run else ""))
 
@@ -110,5 +119,5 @@ class Keeping:
         try:
             return work()
         except BarazaError as error:
-            self._note(error)
+            self._tell(error)
             return None

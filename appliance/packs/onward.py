@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from hashlib import sha256
 from pathlib import Path
 
 from appliance.errors import PackError, PackNotInstalledError
 from appliance.limits import LIMITS, Limits
 from appliance.packs.archive import head
 from appliance.packs.copying import Progress, never
+from appliance.packs.manifest import MANIFEST
 from appliance.packs.offer import Offer, offer_of
-from appliance.packs.own import ONWARD, Own
+from appliance.packs.own import BOX, ONWARD, Own
 from appliance.packs.remembered import Listed, Release, release_of
 from appliance.packs.roots import State
 from appliance.packs.store import InstalledPack, PackStore
@@ -84,6 +86,15 @@ class Onward:
         """The newest release of each publisher that this box can hand on."""
         found = (release_of(name, state, self._limits) for name, state in self._others())
         return tuple(release for release in found if release is not None)
+
+    def is_vouched(self, pack: InstalledPack) -> bool:
+        """Whether a publisher whom the keeper trusts with every kind signed `pack` as it is; this box itself is none.
+
+        Raises OSError: its `pack.toml` cannot be read.
+        """
+        digest = sha256((pack.path / MANIFEST).read_bytes()).hexdigest()
+        free = {root.name for root in self._trust.roots() if root.kinds is None and root.name != BOX}
+        return any(release.find(pack.manifest.name, digest) for release in self.releases() if release.name in free)
 
     def to_measure(self, names: Iterable[str]) -> int:
         """Bytes that `pack` will read before the first archive of these packs is made."""

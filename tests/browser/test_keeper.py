@@ -111,7 +111,7 @@ def test_what_a_keeper_touches_is_large_enough(open_keeper: Open) -> None:
 def test_what_members_wrote_is_read_and_decided_without_a_violation(
     open_keeper: Open, keepers: tuple[KeepersBox, str]
 ) -> None:
-    community = keepers[0].appliance.community
+    community = keepers[0].appliance.knowing.community
     article = community.write("phone", "one", "article", "en", "Asha", WRITTEN)
     correction = community.write("phone", "one", "correction", "sw", "", {"text": "Sivyo."}, "maize-fall-armyworm")
     community.accept(correction.id, correction.changes)

@@ -19,10 +19,13 @@ SERVICES = ("translation", "drafting", "advice", "sensors")
 
 # A room may import those on lower floors, and itself.
 FLOORS = {
-    "webui": 8,
-    "appliance.cli": 8,
-    "appliance.commands": 7,
-    "appliance.app": 6,
+    "webui": 10,
+    "appliance.cli": 10,
+    "appliance.commands": 9,
+    "appliance.app": 8,
+    "appliance.knowing": 7,
+    "appliance.in_use": 6,
+    "appliance.also_in": 6,
     "appliance.health": 5,
     "appliance.translation": 5,
     "appliance.drafting": 5,

@@ -79,7 +79,7 @@ def writer(box: Box) -> Iterator[Writer]:
     finder = These(articles)
     engines = Engines(1024**3, 1, openers=Openers(generation=lambda *_: script))  # type: ignore[arg-type, return-value]
     appliance = box.appliance
-    appliance.advice = AdviceService(articles, finder)
+    appliance.knowing.advice = AdviceService(articles, finder)
 
     def find(language: str) -> Any:
         return pack if language == "en" else None

@@ -65,7 +65,7 @@ def test_a_question_in_spanish_is_answered_in_spanish(shipped: Flask) -> None:
 
 
 def test_danger_is_said_before_anything_else(box: Box) -> None:
-    box.appliance.advice = advice(article("one", "Sprays are poison."), article("two"))
+    box.appliance.knowing.advice = advice(article("one", "Sprays are poison."), article("two"))
     page = box.phone().get("/ask?q=armyworm+holes+in+the+leaves").text
     passages = [part for part in page.split("Armyworm ") if 'class="steps"' in part]
     assert len(passages) == 2
@@ -74,7 +74,7 @@ def test_danger_is_said_before_anything_else(box: Box) -> None:
 
 
 def test_the_best_section_is_shown_and_cleaned(box: Box) -> None:
-    box.appliance.advice = advice(article("one"))
+    box.appliance.knowing.advice = advice(article("one"))
     page = box.phone().get("/ask?q=armyworm+worm+maize+moth").text
     assert "<h3>What it is</h3>" in page
     assert "A <em>moth</em>" in page
@@ -84,7 +84,7 @@ def test_the_best_section_is_shown_and_cleaned(box: Box) -> None:
 
 
 def test_an_article_that_nobody_checked_says_so(box: Box) -> None:
-    box.appliance.advice = advice(article("one", checked="abstract"), article("two"))
+    box.appliance.knowing.advice = advice(article("one", checked="abstract"), article("two"))
     note = "Not checked against the full text of its sources."
     assert note in box.phone().get("/articles/armyworm-one").text
     assert note not in box.phone().get("/articles/armyworm-two").text
@@ -135,7 +135,7 @@ def test_an_article_in_spanish_says_that_its_text_is_english_and_offers_to_trans
 
 def test_no_article_is_too_long_to_be_translated(shipped: Flask) -> None:
     box = shipped.extensions["baraza"].appliance
-    articles = [each for found in box.advice.subjects().values() for each in found]
+    articles = [each for found in box.knowing.advice.subjects().values() for each in found]
     assert max(len(each.body) for each in articles) <= box.limits.translation_characters
 
 

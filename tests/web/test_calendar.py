@@ -46,7 +46,7 @@ def clock(box: Box, journal: Journal) -> Set:
     def set_to(now: datetime) -> None:
         told: list[KnowledgeError] = []
         limits, config = box.appliance.limits, box.appliance.config
-        box.appliance.season = Season(config, ARTICLES, lambda: journal, limits, told.append, lambda: now)
+        box.appliance.knowing.season = Season(config, ARTICLES, lambda: journal, limits, told.append, lambda: now)
         assert not told
 
     set_to(NOW)
@@ -168,7 +168,7 @@ def test_every_climate_has_dates_and_says_if_they_are_not_its_own(
     box: Box, clock: Set, crop: str, climate: str
 ) -> None:
     page = box.phone().get(f"/calendar?crop={crop}&planted=2027-01-01&climate={climate}").text
-    own = climate in box.appliance.season.calendars[crop].climates
+    own = climate in box.appliance.knowing.season.calendars[crop].climates
     assert ("are those of all" not in page) is own
     assert page.count('aria-labelledby="stage-') >= 4
 
@@ -176,7 +176,7 @@ def test_every_climate_has_dates_and_says_if_they_are_not_its_own(
 def test_every_calendar_can_be_read_with_its_sources_and_links_that_lead_somewhere(box: Box, clock: Set) -> None:
     phone = box.phone()
     links = set()
-    for crop in box.appliance.season.calendars:
+    for crop in box.appliance.knowing.season.calendars:
         page = phone.get(f"/calendar?crop={crop}&planted=2027-02-01").text
         assert re.search(r"<li>FAO: <cite", page)
         links |= set(re.findall(r'href="(/articles/[^"]+)"', page))
@@ -191,7 +191,7 @@ def test_nothing_of_it_is_kept(box: Box, clock: Set) -> None:
 
 
 def test_a_box_without_calendars_says_so(box: Box, clock: Set) -> None:
-    box.appliance.season.calendars = {}
+    box.appliance.knowing.season.calendars = {}
     page = box.phone().get("/calendar").text
     assert "There is no knowledge on this box yet." in page
     assert 'name="crop"' not in page
@@ -293,10 +293,10 @@ def test_a_journal_that_fails_takes_no_page_with_it(
 
 def test_a_box_takes_up_what_was_left_for_it(box: Box, journal: Journal) -> None:
     inbox.leave(box.appliance.config.data, [measured("soil-moisture", 15)])
-    box.appliance.take_readings()  # it has no journal yet
+    box.appliance.knowing.take_readings()  # it has no journal yet
     assert len(inbox.waiting(box.appliance.config.data)) == 1
     box.appliance.keeping.journal = journal
-    box.appliance.take_readings()
+    box.appliance.knowing.take_readings()
     assert journal.feeds(9) == [("field-1", "soil-moisture")]
     assert inbox.waiting(box.appliance.config.data) == []
     box.appliance.keeping.journal = None

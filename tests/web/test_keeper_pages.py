@@ -235,8 +235,8 @@ def test_the_keeper_says_that_the_date_is_right(box: KeepersBox, monkeypatch: py
 
 
 def test_what_happened_is_told_in_the_language_of_the_reader(box: KeepersBox) -> None:
-    box.appliance.note("something-new", what="<b>bold</b>")
-    box.appliance.note("rollback")  # as another version of the software may write it
+    box.appliance.keeping.note("something-new", what="<b>bold</b>")
+    box.appliance.keeping.note("rollback")  # as another version of the software may write it
     page = box.keeper("es").get("/keeper/history").text
     assert "something-new &lt;b&gt;bold&lt;/b&gt;" in page
     assert "rollback" in page

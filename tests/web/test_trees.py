@@ -27,7 +27,7 @@ def box_of(app: Flask) -> Appliance:
 
 
 def trees_of(app: Flask) -> tuple[Tree, ...]:
-    return box_of(app).checks.all()
+    return box_of(app).knowing.checks.all()
 
 
 def linked(page: str) -> list[str]:
@@ -109,7 +109,9 @@ def test_articles_and_answers_lead_to_the_trees_that_lead_to_them(shipped: Flask
     answer = phone.get("/ask?q=the+hand+pump+gives+no+water").text
     assert f'href="{PUMP}"' in answer
     assert 'href="/checks"' in answer
-    without = next(name for name in box_of(shipped).library._articles if not box_of(shipped).checks.of(name))
+    without = next(
+        name for name in box_of(shipped).knowing.library._articles if not box_of(shipped).knowing.checks.of(name)
+    )
     assert "Not sure whether this is it?" not in phone.get(f"/articles/{without}").text
 
 
@@ -126,9 +128,9 @@ def lamp(danger: bool) -> Tree:
 
 @pytest.mark.parametrize("page", ["/checks/lamp?so-far=1", "/checks/lamp/sheet"])
 def test_where_a_tree_says_no_danger_that_of_the_article_is_said(box: Box, page: str) -> None:
-    face = box.appliance.article("carbon-monoxide-generator-charcoal").face("en")
+    face = box.appliance.knowing.article("carbon-monoxide-generator-charcoal").face("en")
     for told, danger in ((True, "Hot!"), (False, face.danger)):
-        box.appliance.checks = Checks({"lamp": lamp(told)})
+        box.appliance.knowing.checks = Checks({"lamp": lamp(told)})
         shown = plain(box.phone().get(page).text)
         assert danger in shown
         assert (face.danger in shown) is not told
@@ -136,14 +138,14 @@ def test_where_a_tree_says_no_danger_that_of_the_article_is_said(box: Box, page:
 
 
 def test_words_of_a_tree_are_only_words(box: Box) -> None:
-    box.appliance.checks = Checks({"lamp": lamp(True)})
+    box.appliance.knowing.checks = Checks({"lamp": lamp(True)})
     for page in ("/checks/lamp", "/checks/lamp/sheet", "/checks/lamp?so-far=1"):
         assert "<b>here" not in box.phone().get(page).text
 
 
 def test_a_leaf_whose_article_is_gone_still_says_what_to_do(box: Box) -> None:
-    box.appliance.checks = Checks({"lamp": lamp(False)})
-    box.appliance.advice.replace({}, box.appliance.library._finder)
+    box.appliance.knowing.checks = Checks({"lamp": lamp(False)})
+    box.appliance.knowing.advice.replace({}, box.appliance.knowing.library._finder)
     for page in ("/checks/lamp?so-far=1", "/checks/lamp/sheet"):
         response = box.phone().get(page)
         assert response.status_code == 200
@@ -175,7 +177,7 @@ def test_a_sheet_has_the_whole_tree(shipped: Flask, language: str) -> None:
 
 
 def test_the_sheet_of_an_article_says_what_to_do_first_and_from_where(shipped: Flask) -> None:
-    article = box_of(shipped).article("hand-pump-no-water")
+    article = box_of(shipped).knowing.article("hand-pump-no-water")
     face = article.face("es")
     page = plain(Phone(shipped, "es").get("/articles/hand-pump-no-water/sheet").text.split("</nav>")[1])
     sources = [each.title for each in article.sources]

@@ -189,7 +189,7 @@ def test_a_form_that_is_not_filled_in_keeps_what_was_typed(box: KeepersBox) -> N
 def test_a_language_that_is_not_offered_is_the_page_s(box: KeepersBox) -> None:
     member = box.phone("es")
     entry = write(member, article_form() | {"language": "<b>"})
-    assert box.appliance.community.kept.get(entry).language == "es"
+    assert box.appliance.knowing.community.kept.get(entry).language == "es"
 
 
 def test_there_is_no_note_to_what_is_not_there(box: KeepersBox) -> None:
@@ -215,8 +215,8 @@ def test_only_a_keeper_reads_what_waits(box: KeepersBox) -> None:
         assert box.phone().get(path).status_code == 303
     for path in ("name", "restore", f"{entry}/accept", f"{entry}/edit", f"{entry}/refuse"):
         assert box.phone().post(f"/keeper/knowledge/{path}", {"seen": "1", "words": "x"}).status_code == 303
-    assert box.appliance.community.kept.get(entry).state is State.WAITING
-    assert box.appliance.community.village.name == ""
+    assert box.appliance.knowing.community.kept.get(entry).state is State.WAITING
+    assert box.appliance.knowing.community.village.name == ""
 
 
 def test_nothing_that_people_write_is_markup(box: KeepersBox) -> None:
@@ -278,7 +278,7 @@ def test_an_article_is_read_though_the_disk_fails(box: KeepersBox, monkeypatch: 
     def fail(*_: object, **__: object) -> None:
         raise StorageError(path="community.json", reason="the card failed")
 
-    monkeypatch.setattr("appliance.app.Contributions", fail)
+    monkeypatch.setattr("appliance.knowing.Contributions", fail)
     assert box.phone().get(f"/articles/{WORM}").status_code == 200
     assert box.keeper().get("/keeper").status_code == 200
 
@@ -302,7 +302,7 @@ def test_what_one_village_knows_is_found_in_another(tmp_path: Path) -> None:
         history = words_of(keeper.get("/keeper/history").text)
         assert "The village is called: Kibaoni." in history
         assert "Accepted for the knowledge of the village: “Moles under the sweet potatoes”." in history
-        name = here.appliance.village_pack.name
+        name = here.appliance.knowing.village_pack.name
         (here.folder / "sticks" / "usb").mkdir()
         copy = keeper.get("/keeper/copy").text
         assert "Knowledge of Kibaoni" in words_of(copy)
@@ -343,7 +343,7 @@ def test_it_is_copied_by_the_command_and_what_is_taken_back_is_not_given_any_mor
     member, keeper = box.phone(), box.keeper()
     entry = write(member)
     accept(keeper, entry)
-    village, stick = box.appliance.village_pack, tmp_path / "stick"
+    village, stick = box.appliance.knowing.village_pack, tmp_path / "stick"
     stick.mkdir()
     environment = {"BARAZA_DATA": str(box.appliance.config.data), "BARAZA_PACKS": str(tmp_path / "none")}
 
@@ -405,5 +405,5 @@ def test_a_pack_that_came_with_the_software_is_believed(tmp_path: Path, knowledg
     files = {f"articles/crops/{WORM}.md": ARTICLE.format(title="The worm, anew", signs="holes")}
     knowledge_pack(tmp_path, files).rename(shipped / "1.0.0")
     appliance = make_appliance(tmp_path / "data", packs=str(tmp_path / "shipped"), knowledge=str(knowledge))
-    assert appliance.article(WORM).face("en").title == "The worm, anew"
+    assert appliance.knowing.article(WORM).face("en").title == "The worm, anew"
     appliance.close()

@@ -17,7 +17,7 @@ pages = Blueprint("about", __name__)
 def show() -> str:
     """What is installed, what is wrong, how much is known."""
     box = appliance()
-    articles = [article for found in box.advice.subjects().values() for article in found]
+    articles = [article for found in box.knowing.advice.subjects().values() for article in found]
     publishers = {source.publisher for article in articles for source in article.sources}
     return render_template(
         "about.html",
@@ -51,7 +51,7 @@ def health() -> Response:
         version=__version__,
         directions=[f"{source}-{target}" for source, target in directions],
         through={f"{way[0]}-{way[1]}": hub for way in directions if (hub := box.translation.through(*way))},
-        articles=sum(map(len, box.advice.subjects().values())),
+        articles=sum(map(len, box.knowing.advice.subjects().values())),
         problems=[problem.key for problem in box.problems],
         provider={"used": box.provider.name, "reason": box.provider.reason},
         memory={"budget_bytes": use.budget, "taken_bytes": use.taken, "open": list(use.packs)},

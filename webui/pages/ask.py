@@ -59,7 +59,7 @@ def write() -> Response:
 @pages.get("/articles/<article_id>")
 def article(article_id: str) -> str:
     """A whole article."""
-    found = appliance().article(article_id)
+    found = appliance().knowing.article(article_id)
     reader = reader_language()
     return render_template(
         "article.html",
@@ -68,7 +68,7 @@ def article(article_id: str) -> str:
         face_language=found.language_of_face(reader),
         subject=SUBJECTS.get(found.subject, found.subject),
         can_translate=(BODY_LANGUAGE, reader) in appliance().translation.directions,
-        notes=appliance().library.notes(found.id),
+        notes=appliance().knowing.library.notes(found.id),
         waiting=waiting_on(found.id),
         prose=prose,
     )
@@ -80,7 +80,7 @@ def _page(question: str, answer: Answer | None = None, error: BarazaError | None
         question=question,
         answer=answer,
         extracts=extracts(answer) if answer else {},
-        back=appliance().ask_back(answer) if answer else None,
+        back=appliance().knowing.ask_back(answer) if answer else None,
         can_write=answer is not None and appliance().answers.can_write(answer),
         error=words_for(error) if error else "",
         most=appliance().limits.question_characters,
@@ -92,7 +92,7 @@ def _page(question: str, answer: Answer | None = None, error: BarazaError | None
 def _subjects() -> list[tuple[str, str, list[Article]]]:
     """(id, name, articles by title) of each subject."""
     reader = reader_language()
-    found = appliance().advice.subjects()
+    found = appliance().knowing.advice.subjects()
     order = {subject: rank for rank, subject in enumerate(SUBJECTS)}
     return [
         (subject, str(SUBJECTS.get(subject, subject)), sorted(found[subject], key=lambda each: each.face(reader).title))

@@ -58,7 +58,7 @@ def show() -> str:
     if not form.crop:
         return _page(form)
     on_error(lambda error: _page(form, error=error))
-    season = appliance().season
+    season = appliance().knowing.season
     today = season.today() or (_date(form.today) if form.today else None)
     if today is None:
         return _page(form)
@@ -77,7 +77,7 @@ def _date(text: str) -> date:
 def _page(
     form: Asked, plan: Plan | None = None, remarks: list[Remark] | None = None, error: BarazaError | None = None
 ) -> str:
-    season = appliance().season
+    season = appliance().knowing.season
     crops = [(each.id, capital(spoken(each.name))) for each in season.calendars.values()]
     return render_template(
         "calendar.html",
@@ -111,6 +111,6 @@ def _groups(plan: Plan) -> list[tuple[str, str, tuple[DatedWork, ...]]]:
 
 def _title_of(article_id: str) -> str:
     try:
-        return appliance().article(article_id).face(reader_language()).title
+        return appliance().knowing.article(article_id).face(reader_language()).title
     except ArticleNotFoundError:
         return ""

@@ -73,7 +73,7 @@ def set_first() -> Response:
     if box.keeper.standing() is not Standing.NONE:
         raise PinAlreadySetError
     stamp = box.keeper.set_first(_typed_twice())
-    box.note("keeper_pin")
+    box.keeping.note("keeper_pin")
     return keeping.log_in(stamp, "")
 
 
@@ -89,7 +89,7 @@ def change() -> Response:
     on_error(_change_page)
     box, new = appliance(), _typed_twice()
     stamp = box.keeper.change(field("pin"), new, keeping.visitor())
-    box.note("keeper_pin")
+    box.keeping.note("keeper_pin")
     return keeping.log_in(stamp, "/keeper?changed=yes")
 
 
@@ -113,7 +113,7 @@ def history() -> str:
 def _unread() -> int:
     """How many articles and notes of members wait."""
     try:
-        return len(appliance().community.village.those(State.WAITING))
+        return len(appliance().knowing.community.village.those(State.WAITING))
     except StorageError:  # the box tells of it among its problems
         return 0
 

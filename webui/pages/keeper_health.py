@@ -45,5 +45,5 @@ def clock() -> str:
 def clock_right() -> Response:
     """Go by the clock from now on."""
     appliance().trust.time.confirm()
-    appliance().note("clock_right")
+    appliance().keeping.note("clock_right")
     return redirect(url_for("keeper_health.clock", done="yes"), 303)

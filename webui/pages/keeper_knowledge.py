@@ -32,7 +32,7 @@ def show() -> str:
 def name() -> Response:
     """Call the village by a name, on this box and on every other that gets its knowledge."""
     on_error(_list)
-    appliance().community.name_village(field("name"))
+    appliance().knowing.community.name_village(field("name"))
     return _back("named")
 
 
@@ -40,7 +40,7 @@ def name() -> Response:
 def restore() -> Response:
     """Bring back what was there before the file broke."""
     on_error(_list)
-    appliance().community.restore_last()
+    appliance().knowing.community.restore_last()
     return _back("restored")
 
 
@@ -54,7 +54,7 @@ def one(entry_id: str) -> str:
 def accept(entry_id: str) -> Response:
     """Let everybody read it, as it is."""
     on_error(lambda error: _one(entry_id, error))
-    appliance().community.accept(entry_id, whole(field("seen")))
+    appliance().knowing.community.accept(entry_id, whole(field("seen")))
     return _back("accepted")
 
 
@@ -62,8 +62,8 @@ def accept(entry_id: str) -> Response:
 def edit(entry_id: str) -> Response:
     """Let everybody read it as the keeper put it."""
     on_error(lambda error: _one(entry_id, error))
-    answers = typed(appliance().community.kept.get(entry_id).kind)
-    appliance().community.accept(entry_id, whole(field("seen")), answers)
+    answers = typed(appliance().knowing.community.kept.get(entry_id).kind)
+    appliance().knowing.community.accept(entry_id, whole(field("seen")), answers)
     return _back("accepted")
 
 
@@ -71,7 +71,7 @@ def edit(entry_id: str) -> Response:
 def refuse(entry_id: str) -> Response:
     """Let nobody read it (any more), and tell its writer why."""
     on_error(lambda error: _one(entry_id, error))
-    appliance().community.refuse(entry_id, whole(field("seen")), field("words"))
+    appliance().knowing.community.refuse(entry_id, whole(field("seen")), field("words"))
     return _back("refused")
 
 
@@ -80,7 +80,7 @@ def _back(what: str) -> Response:
 
 
 def _list(error: BarazaError | None = None) -> str:
-    community = appliance().community
+    community = appliance().knowing.community
     village, last = community.village, community.kept.last_good
     return render_template(
         "keeper_knowledge.html",
@@ -99,7 +99,7 @@ def _list(error: BarazaError | None = None) -> str:
 
 
 def _one(entry_id: str, error: BarazaError | None = None) -> str:
-    entry = appliance().community.kept.get(entry_id)
+    entry = appliance().knowing.community.kept.get(entry_id)
     was_typed = request.method == "POST" and request.endpoint == "keeper_knowledge.edit"
     answers = typed(entry.kind) if was_typed else entry.texts
     return render_template(

@@ -35,5 +35,5 @@ def ask_to_go_back(name: str) -> str:
 def go_back(name: str) -> Response:
     """Put the version before in use; done twice, it undoes itself."""
     pack = appliance().rollback(name)
-    appliance().note("rollback", pack=pack.name)
+    appliance().keeping.note("rollback", pack=pack.name)
     return redirect(url_for("keeper_packs.show", back=pack.name), 303)

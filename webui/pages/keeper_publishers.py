@@ -72,7 +72,7 @@ def add() -> Response:
     if shelf is None:
         raise RootWordsError(name=name or "?")
     root = appliance().trust.add(name, shelf.signer, words, kinds, unattended)
-    appliance().note("publisher_added", name=root.name)
+    appliance().keeping.note("publisher_added", name=root.name)
     return redirect(url_for("keeper_sticks.look", place=where, added=root.name), 303)
 
 
@@ -88,8 +88,8 @@ def limit(name: str) -> Response:
     _check_known(name)
     on_error(lambda error: _one_page(name, error))
     appliance().trust.limit(name, _chosen_kinds(), bool(field("unattended")))
-    appliance().note("publisher_changed", name=name)
-    appliance().judge_knowledge()
+    appliance().keeping.note("publisher_changed", name=name)
+    appliance().knowing.judge()
     return redirect(url_for("keeper_publishers.show", done="changed"), 303)
 
 
@@ -105,8 +105,8 @@ def remove(name: str) -> Response:
     """Trust a publisher no longer; what it brought stays."""
     _check_known(name)
     appliance().trust.remove(name)
-    appliance().note("publisher_removed", name=name)
-    appliance().judge_knowledge()
+    appliance().keeping.note("publisher_removed", name=name)
+    appliance().knowing.judge()
     return redirect(url_for("keeper_publishers.show", done="removed"), 303)
 
 

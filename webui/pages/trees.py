@@ -32,7 +32,7 @@ SIGN = "(10) "  # what stands before a question
 @pages.app_context_processor
 def _words() -> dict[str, object]:
     """What the pages of articles and answers need to lead here."""
-    return {"checks_of": appliance().checks.of}
+    return {"checks_of": appliance().knowing.checks.of}
 
 
 @pages.get("/checks")
@@ -40,7 +40,7 @@ def index() -> str:
     """All trees, by subject."""
     reader = reader_language()
     found: dict[str, list[Tree]] = {}
-    for tree in sorted(appliance().checks.all(), key=lambda each: each.title[each.spoken(reader)]):
+    for tree in sorted(appliance().knowing.checks.all(), key=lambda each: each.title[each.spoken(reader)]):
         found.setdefault(tree.subject, []).append(tree)
     order = list(SUBJECTS)
     subjects = sorted(found, key=lambda each: order.index(each) if each in order else len(order))
@@ -50,7 +50,7 @@ def index() -> str:
 @pages.get("/checks/<tree_id>")
 def show(tree_id: str) -> str:
     """One step of a tree, or the leaf that its answers led to."""
-    tree = appliance().checks.get(tree_id)
+    tree = appliance().knowing.checks.get(tree_id)
     place = resolve(tree, asked("so-far"))
     leaf = place.here if isinstance(place.here, Leaf) else None
     return render_template(
@@ -67,7 +67,7 @@ def show(tree_id: str) -> str:
 @pages.get("/checks/<tree_id>/sheet")
 def sheet(tree_id: str) -> str:
     """The whole tree on one sheet of paper."""
-    tree = appliance().checks.get(tree_id)
+    tree = appliance().knowing.checks.get(tree_id)
     language = tree.spoken(reader_language())
     called, points = labels(tree), _points(tree, language)
     return render_template(
@@ -85,7 +85,7 @@ def sheet(tree_id: str) -> str:
 @pages.get("/articles/<article_id>/sheet")
 def article_sheet(article_id: str) -> str:
     """What to do first, on one sheet of paper."""
-    article = appliance().article(article_id)
+    article = appliance().knowing.article(article_id)
     reader = reader_language()
     face = article.face(reader)
     sources = [f"{each.publisher}: {each.title}, {each.year}" for each in article.sources]
@@ -103,7 +103,7 @@ def article_sheet(article_id: str) -> str:
 def _article(article_id: str) -> Article | None:
     """None: it came on a pack that was taken out since."""
     try:
-        return appliance().article(article_id)
+        return appliance().knowing.article(article_id)
     except ArticleNotFoundError:
         return None
 

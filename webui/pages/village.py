@@ -28,7 +28,7 @@ def show() -> str:
     """How to add to the knowledge, and what this device wrote."""
     return render_template(
         "village.html",
-        entries=appliance().community.own(device()),
+        entries=appliance().knowing.community.own(device()),
         title_of=title_of,
         kind_words=kind_words,
         state_of=state_of,
@@ -50,32 +50,32 @@ def write() -> Response:
 @pages.get("/articles/<article_id>/note")
 def note_form(article_id: str) -> str:
     """The empty form of a note to an article."""
-    return _form(NOTE, appliance().article(article_id).id)
+    return _form(NOTE, appliance().knowing.article(article_id).id)
 
 
 @pages.post("/articles/<article_id>/note")
 def write_note(article_id: str) -> Response:
     """Keep a note, or what somebody says is wrong, until the keeper has read it."""
-    return _write(CORRECTION if field("kind") == CORRECTION else NOTE, appliance().article(article_id).id)
+    return _write(CORRECTION if field("kind") == CORRECTION else NOTE, appliance().knowing.article(article_id).id)
 
 
 @pages.get("/village/<entry_id>")
 def one(entry_id: str) -> str:
     """What this device wrote, as it looks, and what the keeper said."""
-    entry = appliance().community.own_one(entry_id, device())
+    entry = appliance().knowing.community.own_one(entry_id, device())
     return render_template("village_entry.html", **view(entry), just_sent="sent" in request.args)
 
 
 @pages.post("/village/<entry_id>/withdraw")
 def withdraw(entry_id: str) -> Response:
     """Take back what this device wrote."""
-    appliance().community.withdraw(entry_id, device())
+    appliance().knowing.community.withdraw(entry_id, device())
     return redirect(url_for("village.one", entry_id=entry_id), 303)
 
 
 def view(entry: Entry) -> dict[str, object]:
     """What the pages of an entry show: it looks as everybody would see it."""
-    village = appliance().community.village.name
+    village = appliance().knowing.community.village.name
     article = article_of(entry, village) if entry.kind == ARTICLE else None
     return {
         "entry": entry,
@@ -96,7 +96,7 @@ def view(entry: Entry) -> dict[str, object]:
 def about(entry: Entry) -> str:
     """The title of the article that an entry is about; "" if that is not on the box (any more)."""
     try:
-        return appliance().article(entry.about).face(reader_language()).title if entry.about else ""
+        return appliance().knowing.article(entry.about).face(reader_language()).title if entry.about else ""
     except BarazaError:
         return ""
 
@@ -104,7 +104,7 @@ def about(entry: Entry) -> str:
 def waiting_on(article_id: str) -> list[Entry]:
     """What this device wrote about an article that waits for the keeper; nobody else sees it."""
     try:
-        own = appliance().community.own(device())
+        own = appliance().knowing.community.own(device())
     except StorageError:  # the article can be read all the same
         return []
     return [entry for entry in own if entry.about == article_id and entry.state is State.WAITING]
@@ -112,7 +112,7 @@ def waiting_on(article_id: str) -> list[Entry]:
 
 def languages() -> list[str]:
     """The languages that one can write in: those of the page and of the knowledge."""
-    return sorted({*interface_languages(), *appliance().advice.languages})
+    return sorted({*interface_languages(), *appliance().knowing.advice.languages})
 
 
 def typed(kind: str) -> dict[str, str]:
@@ -137,12 +137,14 @@ def fields(kind: str, answers: Mapping[str, str], error: BarazaError | None = No
 def _write(kind: str, article_id: str) -> Response:
     on_error(lambda error: _form(kind, article_id, error))
     language = field("language") if field("language") in languages() else reader_language()
-    entry = appliance().community.write(device(), queue_owner(), kind, language, field("name"), typed(kind), article_id)
+    entry = appliance().knowing.community.write(
+        device(), queue_owner(), kind, language, field("name"), typed(kind), article_id
+    )
     return redirect(url_for("village.one", entry_id=entry.id, sent="yes"), 303)
 
 
 def _form(kind: str, article_id: str, error: BarazaError | None = None) -> str:
-    found = appliance().article(article_id) if article_id else None
+    found = appliance().knowing.article(article_id) if article_id else None
     return render_template(
         "village_form.html",
         about=found,
