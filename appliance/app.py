@@ -106,7 +106,6 @@ class Appliance:
         writing = partial(self.in_use.first, "text-generation")
         self.answers = AnswerService(writing, self.engines, self.queue, reading, limits)
         self.drafting = DraftingService(KINDS, limits)
-        self._also_in = AlsoIn(lambda: self.documents, self.drafting, self.translation)
         self._lock: FolderLock | None = None
         self._stopping = threading.Event()
         self._warming: threading.Thread | None = None
@@ -461,7 +460,10 @@ class Appliance:
         Raises:
             DocumentNotFoundError, UnknownLanguagePairError, QueueError
         """
-        return self._put(owner, self._also_in.task(document_id, language), hold_for)
+        return self._put(owner, self._also_in().task(document_id, language), hold_for)
+
+    def _also_in(self) -> AlsoIn:
+        return AlsoIn(lambda: self.documents, self.drafting, self.translation)
 
     def _put(self, owner: str, task: Task, hold_for: str) -> Job:
         return self.queue.submit(
@@ -475,7 +477,7 @@ class Appliance:
         """What is known of each kind of request that can be left with the box."""
 
         def document(request: dict[str, object]) -> Task:
-            return self._also_in.task(str(request["document"]), str(request["language"]))
+            return self._also_in().task(str(request["document"]), str(request["language"]))
 
         def nothing(_: object) -> None:
             """The document has the result, and the page leads there."""

@@ -59,6 +59,7 @@ class Knowing:
         elsewhere = self._try(lambda: read_elsewhere(config.knowledge, limits)) or {}
         self._things = self._try(lambda: read_things(config.knowledge, limits)) or ()
         self.library = Library(articles, elsewhere, model, config.data / ADVICE, limits)
+        self.advice: AdviceService = self.library.service
         self.checks = Checks(read_trees(config.knowledge / TREES, articles, limits, tell))
         self.season = Season(config, articles, lambda: keeping.journal, limits, tell)
         self._renewing = threading.Lock()
@@ -88,11 +89,6 @@ class Knowing:
             self._learning.join()
 
     # Finding
-
-    @property
-    def advice(self) -> AdviceService:
-        """Finds articles."""
-        return self.library.service
 
     def article(self, article_id: str) -> Article:
         """Raises ArticleNotFoundError."""

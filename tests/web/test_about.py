@@ -18,7 +18,7 @@ def test_the_version_and_the_models_are_shown(shipped: Flask) -> None:
 
 
 def test_a_problem_is_shown_in_the_language_of_the_reader_with_its_details(box: Box) -> None:
-    box.appliance.problems.append(PackFileError(pack="starter", file="encoder.onnx", reason="is missing"))
+    box.appliance.in_use.tell(PackFileError(pack="starter", file="encoder.onnx", reason="is missing"))
     page = box.phone("es").get("/about").text
     assert "El paquete starter está dañado (encoder.onnx) y no se usa." in page
     assert '<code lang="en">starter: encoder.onnx: is missing.' in page
