@@ -23,6 +23,7 @@ from appliance.errors import (
     StorageError,
     UnknownPublisherError,
 )
+from appliance.in_use import PacksInUse
 from appliance.packs.keys import make_keys, read_keys
 from appliance.packs.publish import Changes, publish
 from appliance.packs.store import InstalledPack
@@ -205,14 +206,14 @@ def test_a_pack_that_fails_keeps_no_other_back(
 ) -> None:
     other = version(tiny_pack, "0.2.0", "other")
     publish(sticks / "sda1" / "baraza", keys, Changes((tiny_pack, other)), nobody)
-    selftest = Appliance._selftest
+    selftest = PacksInUse._put_to_test
 
-    def fails(self: Appliance, pack: object, *more: object) -> None:
+    def fails(self: PacksInUse, pack: object, *more: object) -> None:
         if "other" in str(pack):
             raise PackFileError(pack="other", file="encoder.onnx", reason="it does not work")
         selftest(self, pack, *more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Appliance, "_selftest", fails)
+    monkeypatch.setattr(PacksInUse, "_put_to_test", fails)
     assert looked(box) == [
         "failed sda1 ministry other 0.2.0 PackFileError",
         "installed sda1 ministry tiny 0.1.0",
