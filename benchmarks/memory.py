@@ -229,7 +229,7 @@ def measured(*arguments: str) -> Any:
 
 def resident() -> float:
     """What they have for themselves, and what they share once."""
-    return memory_of(psutil.Process()) / 1e6
+    return sum(memory_of(psutil.Process())) / 1e6
 
 
 def peak() -> float:

@@ -115,6 +115,7 @@ class Load:
     ended: float = 0.0
     visits: list[Visit] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
+    memory_of_each: list[list[int]] = field(default_factory=list)  # the pages first, then the engines
     processor_seconds: dict[str, float] = field(default_factory=dict)  # of the box, of the phones, of all others
     others: list[tuple[float, float]] = field(default_factory=list)  # (time, processor seconds of others until then)
 
@@ -241,7 +242,8 @@ def load(address: str, box: psutil.Process, phones: int, seconds: float, seed: i
     for thread in threads:
         thread.start()
     while (now := time.perf_counter()) < stop:
-        done.memory.append(memory_of(box))
+        done.memory_of_each.append(memory_of(box))
+        done.memory.append(sum(done.memory_of_each[-1]))
         done.others.append((now, _processor_seconds(box)["others"] - before["others"]))
         time.sleep(min(SAMPLE, max(0.0, stop - now)))
     done.ended = time.perf_counter()
@@ -262,12 +264,12 @@ def _visit(phone: Phone, number: int, kind: str, dice: random.Random) -> Visit:
     return Visit(number, kind, began, followed.first, followed.ended)
 
 
-def memory_of(box: psutil.Process) -> int:
-    """Bytes of the box: what its processes have for themselves, and what they share (libraries, weights) once.
+def memory_of(box: psutil.Process) -> list[int]:
+    """Bytes of each process of the box: what it has for itself, and its part of what they share (libraries, weights).
 
     Shared pages are counted by the kernel's proportional set size, which gives each process its part of them.
     """
-    return sum(each.memory_full_info().pss for each in processes_of(box))
+    return [each.memory_full_info().pss for each in processes_of(box)]
 
 
 def processes_of(box: psutil.Process) -> list[psutil.Process]:
@@ -350,6 +352,15 @@ def growth(memory: Sequence[int]) -> float:
     return 100 * (statistics.median(memory[-tenth:]) / statistics.median(memory[:tenth]) - 1)
 
 
+def after(done: Load, requests: int) -> float | None:
+    """Bytes of the box once so many requests were answered (median of nine samples); None if there were not so many."""
+    ends = sorted(visit.ended for visit in done.answered)
+    if len(ends) < requests:
+        return None
+    at = next((number for number, (time_, _) in enumerate(done.others) if time_ >= ends[requests - 1]), None)
+    return None if at is None else statistics.median(done.memory[max(0, at - 4) : at + 5])
+
+
 def rows(done: Load, seconds_alone: dict[str, float]) -> list[Row]:
     """The figures of one load; the targets are those of forty phones."""
     name = f"village_{done.phones}"
@@ -376,6 +387,10 @@ def rows(done: Load, seconds_alone: dict[str, float]) -> list[Row]:
         at = done.memory[min(len(done.memory) - 1, int(part * len(done.memory)))]
         found.append(Row(f"{name}_memory_{moment}", at / 2**20, "MiB"))
     found.append(Row(f"{name}_memory_growth", abs(growth(done.memory)), "%", 5.0, at_least=False))
+    few, many = (after(done, requests) for requests in (1_000, 10_000))
+    if few and many:
+        more = 100 * abs(many / few - 1)
+        found.append(Row(f"{name}_memory_10000_requests", more, "%_over_1000", 5.0, at_least=False))
     for who, spent in done.processor_seconds.items():
         found.append(Row(f"{name}_processor_{who}", spent / (done.ended - done.began), "cores"))
     return found
@@ -427,6 +442,7 @@ def main() -> None:
     measured = {
         "alone": seconds_alone,
         "memory": {done.phones: done.memory for done in loads},
+        "memory_of_each": {done.phones: done.memory_of_each for done in loads},
         "longest": {done.phones: told_of(done, seconds_alone) for done in loads},
     }
     report(name, told, measured)

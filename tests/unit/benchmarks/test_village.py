@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 
-from benchmarks.village import DECK, Load, Visit, alone, deck, growth, jain, percentile, rows, shares, waits
+from benchmarks.village import DECK, Load, Visit, after, alone, deck, growth, jain, percentile, rows, shares, waits
 
 
 def test_jain_is_one_for_equals_and_one_nth_for_one_who_has_everything() -> None:
@@ -26,6 +26,13 @@ def test_percentiles() -> None:
 def test_growth_compares_the_end_with_the_beginning() -> None:
     assert growth([100] * 50 + [110] * 50) == pytest.approx(10)
     assert growth([100] * 99 + [500]) == 0  # a moment is no growth
+
+
+def test_memory_is_looked_at_once_so_many_requests_were_answered() -> None:
+    visits = [Visit(0, "short", number, number, number + 1) for number in range(100)]
+    done = Load(1, 0, 100, visits, memory=[10 * number for number in range(100)])
+    done.others = [(float(number), 0.0) for number in range(100)]
+    assert (after(done, 20), after(done, 50), after(done, 101)) == (200, 500, None)
 
 
 def test_every_phone_asks_for_the_same_in_another_order() -> None:
