@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from appliance.advice.community import title_of
 from appliance.app import Appliance
 from appliance.errors import BarazaError
 from appliance.limits import LIMITS
@@ -19,13 +20,23 @@ from appliance.packs.sources import FolderSource, find_repositories
 from appliance.packs.store import verify
 from appliance.packs.trust import Trust
 from appliance.storage.backup import ENDING, restore
+from appliance.storage.contributions import Entry
 from appliance.storage.database import check, copy_of
 from appliance.storage.documents import DOCUMENTS
 from appliance.storage.journal import JOURNAL
 from appliance.storage.tables import previous_of, read_copy
 from tests.crash.place import PASSPHRASE, Place
 from tests.crash.promises import Facts
-from tests.crash.scenario import OWNERS, backup_key, document_key, forgotten_key, pack_key, request_key, stick_key
+from tests.crash.scenario import (
+    OWNERS,
+    backup_key,
+    document_key,
+    entry_key,
+    forgotten_key,
+    pack_key,
+    request_key,
+    stick_key,
+)
 
 UNKNOWN = "unknown"  # a kind of request that no box works on
 NAMED = 30  # characters of a request that tell it from others
@@ -42,9 +53,16 @@ def facts_of(place: Place, box: Appliance) -> Facts:
     Raises BarazaError, ValueError: something cannot be read that should be old or new.
     """
     for file in (*place.data.glob("[!.]*.json"), *place.data.glob("trust/[!.]*.json")):
-        if not file.name.startswith("documents."):  # looked at below
+        if not file.name.startswith(("documents.", "community.")):  # looked at below
             json.loads(file.read_bytes())
-    return {**_documents(place, box), **_packs(box), **_requests(place, box), **_backups(place), **_offered(place)}
+    return {
+        **_documents(place, box),
+        **_entries(box),
+        **_packs(box),
+        **_requests(place, box),
+        **_backups(place),
+        **_offered(place),
+    }
 
 
 def _documents(place: Place, box: Appliance) -> Facts:
@@ -60,6 +78,16 @@ def _documents(place: Place, box: Appliance) -> Facts:
             if key not in found:
                 found[forgotten_key(key)] = "is in the copy of before"
     return found
+
+
+def _entries(box: Appliance) -> Facts:
+    """What the village wrote, as it reads, and what became of it."""
+    return {entry_key(title_of(entry)): stage(entry) for entry in box.knowing.community.village.entries}
+
+
+def stage(entry: Entry) -> str:
+    """What became of an entry, and its texts, short enough to be said."""
+    return f"{entry.state.value}: {brief(json.dumps(dict(entry.texts), sort_keys=True))}"
 
 
 def _packs(box: Appliance) -> Facts:

@@ -35,6 +35,11 @@ def pack_key(name: str) -> str:
     return f"pack {name}"
 
 
+def entry_key(title: str) -> str:
+    """What somebody of the village wrote for the knowledge."""
+    return f"entry {title}"
+
+
 def request_key(name: str) -> str:
     return f"request {name}"
 

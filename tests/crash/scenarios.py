@@ -9,12 +9,14 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from appliance.advice.community import ARTICLE, check
 from appliance.app import Appliance
 from appliance.errors import PacksBusyError, PackSelftestError
 from appliance.storage.backup import ENDING, make_backup, restore
+from appliance.storage.contributions import Entry, State, Step
 from appliance.storage.journal import JOURNAL, Journal, KeptJob
-from tests.crash.base import ANN, BEN, Base, save
-from tests.crash.facts import NAMED, UNKNOWN, brief
+from tests.crash.base import AGAIN, ANN, BEN, Base, save
+from tests.crash.facts import NAMED, UNKNOWN, brief, stage
 from tests.crash.place import BAD, PACK, PASSPHRASE, VERSIONS, Place
 from tests.crash.promises import Facts, Promises
 from tests.crash.scenario import (
@@ -22,6 +24,7 @@ from tests.crash.scenario import (
     Scenario,
     backup_key,
     document_key,
+    entry_key,
     forgotten_key,
     pack_key,
     request_key,
@@ -236,6 +239,43 @@ class Leaving(Base):
                 assert box.queue.wait_until_over(job, 60)
 
 
+class Contributing(Base):
+    """Somebody of the village writes articles; the keeper accepts them, puts one otherwise, and one is taken back."""
+
+    name = "own knowledge"
+
+    def act(self, place: Place, promises: Promises) -> None:
+        with place.box() as box, promises.cutting():
+            community = box.knowing.community
+            for number in range(2):
+                entry = self._written(box, promises, f"Article {number}", 400 + 700 * number)
+                other = {**entry.texts, "danger": words("danger", 300)} if number else None
+                accepted = replace(entry, steps=(Step(State.ACCEPTED, ""),), texts=other or entry.texts)
+                with promises.change({entry_key(entry.texts["title"]): stage(accepted)}):
+                    community.accept(entry.id, entry.changes, other)
+            withdrawn = replace(entry, steps=(Step(State.WITHDRAWN, ""),), texts=accepted.texts)
+            with promises.change({entry_key(entry.texts["title"]): stage(withdrawn)}):
+                community.withdraw(entry.id, ANN)
+
+    def again(self, place: Place, box: Appliance) -> Facts:
+        changed = super().again(place, box)
+        entry = self._write(box, AGAIN, 200)
+        return changed | {entry_key(AGAIN): stage(entry)}
+
+    def _written(self, box: Appliance, promises: Promises, title: str, length: int) -> Entry:
+        said = stage(Entry("", "", "", "", "", "", "", self._texts(title, length), (Step(State.WAITING, ""),), 1))
+        with promises.change({entry_key(title): said}):
+            return self._write(box, title, length)
+
+    def _write(self, box: Appliance, title: str, length: int) -> Entry:
+        texts = self._texts(title, length)
+        return box.knowing.community.write(ANN, "phone", ARTICLE, "en", "Ann", texts)
+
+    def _texts(self, title: str, length: int) -> dict[str, str]:
+        lists = {"signs": words(f"signs of {title}", 80), "first_steps": words(f"steps for {title}", 80)}
+        return check(ARTICLE, {"title": title, **lists, "get_help": words(title, length)})
+
+
 class MakingBackup(Base):
     """A backup onto a stick."""
 
@@ -309,6 +349,7 @@ def scenarios(slow: bool = False) -> dict[str, Scenario]:
         Activation(),
         Requests(rounds=15 if slow else 6),
         Leaving(),
+        Contributing(),
         MakingBackup(),
         Restoring(),
         Publishing(),
