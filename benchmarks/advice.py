@@ -26,7 +26,7 @@ from appliance.advice.finder import Finder, decide
 from appliance.advice.meanings import Meanings
 from appliance.inference.active import ActiveEmbedder
 from appliance.inference.engines import Engines
-from appliance.packs.store import InstalledPack, PackStore
+from appliance.packs.store import PackStore
 from benchmarks.harness import Row, report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,12 +75,9 @@ def answerable() -> Iterator[tuple[str, str, str]]:
 
 def embedder(packs: Path = ROOT / "models" / "starter") -> ActiveEmbedder:
     """The embedding pack that comes with the software."""
-    store = PackStore(packs, packs / "none")
-
-    def find() -> InstalledPack | None:
-        return next((pack for pack in store.active() if pack.manifest.kind == "embedding"), None)
-
-    return ActiveEmbedder(Engines(2**30, 2), find)
+    there = PackStore(packs, packs / "none").active()
+    pack = next((each for each in there if each.manifest.kind == "embedding"), None)
+    return ActiveEmbedder(Engines(2**30, 2), lambda: pack)
 
 
 def ways(folder: Path) -> dict[str, Callable[[Question], Found]]:
