@@ -21,7 +21,7 @@ import torch
 from torch.nn import functional
 from transformers import MarianConfig, MarianMTModel
 
-from models import corpus
+from models import corpus, precision
 from models.corpus import Pair, Sampler
 from models.errors import FactoryError
 from models.recipe import Recipe, Train, read_recipe
@@ -165,7 +165,7 @@ def make_batch(examples: list[tuple[list[int], list[int]]]) -> Batch:
 def loss_of(model: MarianMTModel, batch: Batch, smoothing: float, device: torch.device) -> torch.Tensor:
     """Mean cross-entropy over the target tokens; the output layer sees no padding."""
     source, decoder, labels = (tensor.to(device) for tensor in (batch.source, batch.decoder, batch.labels))
-    with torch.autocast(device.type, torch.bfloat16):
+    with precision.autocast(device):
         hidden = model.model(
             input_ids=source, attention_mask=(source != PAD).long(), decoder_input_ids=decoder, use_cache=False
         ).last_hidden_state
@@ -303,7 +303,7 @@ def make_optimizers(model: MarianMTModel, train: Train) -> list[torch.optim.Opti
     chosen = {id(p) for p in matrices}
     rest = [p for p in trained if id(p) not in chosen]
     return [
-        torch.optim.Muon(matrices, lr=1e-3, weight_decay=0.01, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
+        precision.muon(matrices, model.device),
         torch.optim.AdamW(rest, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
     ]
 

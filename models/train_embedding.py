@@ -22,7 +22,7 @@ from torch.nn import functional
 from transformers import BertConfig, BertModel
 from transformers.utils import logging as transformers_logging
 
-from models import embedding_texts
+from models import embedding_texts, precision
 from models.embedding_texts import Example, without_accents
 from models.embedding_vocabulary import EOS, PAD, encode, first_embedding
 from models.errors import FactoryError
@@ -202,7 +202,7 @@ def _start_from_teacher(
 def vectors_of(model: BertModel, ids: torch.Tensor) -> torch.Tensor:
     """L2-normalised means over the tokens of `ids` (B, T), padded with PAD: (B, D)."""
     mask = ids != PAD
-    with torch.autocast(ids.device.type, torch.bfloat16):
+    with precision.autocast(ids.device):
         hidden = model(input_ids=ids, attention_mask=mask.long()).last_hidden_state
     return functional.normalize(mean_over(hidden.float(), mask), dim=1)
 
@@ -237,7 +237,7 @@ def make_optimizers(model: BertModel, train: Train) -> list[torch.optim.Optimize
         raise click.ClickException(f"optimizer: “adamw” or “muon”, not “{train.optimizer}”.")
     layers = {"params": matrices, "scale": 1.0}
     return [
-        torch.optim.Muon([layers], lr=1e-3, weight_decay=0.01, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
+        precision.muon([layers], model.device),
         torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
     ]
 

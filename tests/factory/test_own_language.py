@@ -28,8 +28,8 @@ from tests.client import client, fetch  # noqa: E402
 from tests.factory import invented  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-MINUTES = "9"  # never reached: the training ends after so many
-UPDATES = 1_000
+MINUTES = "9"
+UPDATES = 1_000  # end the training, also where they take longer than so many minutes
 WAYS = ("en-qtv", "qtv-en")
 WISH = Wish("en", "qtv", "CC0-1.0", "own-en-qtv")
 
@@ -89,7 +89,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     recipe = made.folder / "own-en-qtv.toml"
     timed = recipe.read_text(encoding="utf-8")
     assert timed.count(f"minutes = {MINUTES}\n") == 1
-    counted = timed.replace(f"minutes = {MINUTES}\n", f"minutes = {MINUTES}\nupdates = {UPDATES}\n")
+    counted = timed.replace(f"minutes = {MINUTES}\n", f"minutes = 999\nupdates = {UPDATES}\n")
     recipe.write_text(counted, encoding="utf-8")
     built = made.factory("build", "own-en-qtv.toml", "--work", "work", "--packs", "packs", "--threads", "2")
     assert "The pack is in packs/own-en-qtv/0.1.0" in built
