@@ -142,7 +142,8 @@ class Batcher:
         requests = [request for request in self._current() if request.beam == beam]
         if beam not in self._searches:
             candidates = min(candidates_of(beam), self._graphs.allowed)
-            self._searches[beam] = Search(Places(self._graphs, beam, candidates), self._vocabulary)
+            places = Places(self._graphs, beam, candidates, self._limits.batch_sentences)
+            self._searches[beam] = Search(places, self._vocabulary)
         search = self._searches[beam]
         wanted = {sentence for request in requests if request.error is None for sentence in request.at_work}
         for sentence in [each for each in search.sentences if each not in wanted]:

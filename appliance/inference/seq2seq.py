@@ -28,8 +28,7 @@ Masks = npt.NDArray[np.int32]
 INPUTS = {"tokens", "positions", "places", "seen", "source_mask", "banned", "candidates"}
 FROM_HEAD = {"listed.weight", "listed.scales"}  # what the decoder is given as the head makes it
 NEVER = np.float32(-3.0e38)  # added to an attention score of what a hypothesis must not see
-MOST_ROOM = 64  # sentences that room is made for before they come
-FIRST_STEPS = 16  # steps that the cache has room for at first; it doubles when they are over
+FIRST_STEPS = 16  # steps that the cache has room for at first; it doubles when they are over, and is halved again
 
 
 class Seq2Seq:
@@ -125,8 +124,12 @@ class Places:
     A sentence is added and taken out between any two steps; the last one moves to the place of one that leaves.
     """
 
-    def __init__(self, graphs: Seq2Seq, beam: int, candidates: int) -> None:
-        """`beam` hypotheses a sentence; `candidates` next tokens are told of each."""
+    def __init__(self, graphs: Seq2Seq, beam: int, candidates: int, most: int = 0) -> None:
+        """`beam` hypotheses a sentence; `candidates` next tokens are told of each.
+
+        Room is doubled when it is over, up to `most` sentences; past that, what is asked for is made.
+        """
+        self._most = most
         self._graphs, self.beam, self._candidates = graphs, beam, candidates
         self.count = 0
         self._sources: list[Floats] = []
@@ -237,20 +240,31 @@ class Places:
         self._binding = binding
 
     def _fit(self, room: int, length: int) -> None:
-        """Room for so many sentences of so many source tokens; what is there stays."""
-        held_room, held_length = self._mask.shape
+        """Room for so many sentences of so many source tokens; what is there stays, and what was long ago goes.
+
+        With phones that ask all the time a search never ends. What the longest of its sentences took must not be kept
+        for all the others after it.
+        """
+        held_room, held_length, held = *self._mask.shape, self._seen.shape[2]
+        first = FIRST_STEPS * self.beam
         if not self.count:
-            held_room, held_length = 0, 0  # nothing to keep: what fits these is enough
-        if room <= held_room and length <= held_length:
+            self._allocate(room, length, first)
             return
-        capacity = self._seen.shape[2] if self.count else FIRST_STEPS * self.beam
-        self._allocate(max(room, min(2 * held_room, MOST_ROOM)), max(length, held_length), capacity)
+        capacity, used = held, int(self.positions[: self.count].max()) * self.beam
+        while capacity > first and 4 * used <= capacity:
+            capacity //= 2
+        if held_length > 2 * length or held_length < length:
+            held_length = length
+        if room > held_room:
+            held_room = max(room, min(2 * held_room, self._most))
+        if (held_room, held_length, capacity) != (*self._mask.shape, held):
+            self._allocate(held_room, held_length, capacity)
 
     def _grow(self) -> None:
         self._allocate(*self._mask.shape, 2 * self._seen.shape[2])
 
     def _allocate(self, room: int, length: int, capacity: int) -> None:
-        """Larger arrays, with what is in the old ones."""
+        """Arrays of another size, with what is in the old ones of the sentences that are there."""
         graphs, count, beam = self._graphs, self.count, self.beam
         heads, size = graphs.heads, graphs.head_size
         # Zeros: what is hidden in attention is multiplied by nothing, and must be a number for that.
@@ -260,13 +274,15 @@ class Places:
         mask = np.zeros((room, length), np.int32)
         lengths, positions = np.zeros(room, np.int64), np.zeros(room, np.int64)
         if count:
-            old_length, old_capacity = self._mask.shape[1], self._seen.shape[2]
+            # What is left out has no sentence that is there.
+            old_length = min(length, self._mask.shape[1])
+            old_capacity = min(capacity, self._seen.shape[2])
             for old, new in zip(self._sources, sources, strict=True):
-                new[:count, :, :old_length] = old[:count]
+                new[:count, :, :old_length] = old[:count, :, :old_length]
             for old, new in zip(self._pasts, pasts, strict=True):
-                new[:count, :, :old_capacity] = old[:count]
-            seen[:count, :, :old_capacity] = self._seen[:count]
-            mask[:count, :old_length] = self._mask[:count]
+                new[:count, :, :old_capacity] = old[:count, :, :old_capacity]
+            seen[:count, :, :old_capacity] = self._seen[:count, :, :old_capacity]
+            mask[:count, :old_length] = self._mask[:count, :old_length]
             lengths[:count], positions[:count] = self._lengths[:count], self.positions[:count]
         self._sources, self._pasts, self._seen, self._mask = sources, pasts, seen, mask
         self._lengths, self.positions = lengths, positions

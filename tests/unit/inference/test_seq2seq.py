@@ -65,6 +65,35 @@ def test_the_cache_grows_with_what_is_in_it(graphs: Seq2Seq) -> None:
     np.testing.assert_allclose(scores[1], alone(graphs, SOURCES[1], 1)[0], atol=1e-4)
 
 
+def sizes(places: Places) -> tuple[int, int, int]:
+    """Sentences, source tokens and steps that there is room for."""
+    return *places._mask.shape, places._seen.shape[2] // BEAM  # type: ignore[return-value]
+
+
+def test_what_a_long_sentence_took_is_given_back_while_others_go_on(graphs: Seq2Seq) -> None:
+    """A search that never ends holds what the sentences in it need, not what the longest ever did."""
+    places = Places(graphs, BEAM, CANDIDATES, most=3)
+    first, second, third = (alone(graphs, source, 4 * FIRST_STEPS) for source in SOURCES)
+    places.add(SOURCES[2:])
+    for step in range(3 * FIRST_STEPS):
+        told(places, [step], 1)
+    places.add(SOURCES[:1])
+    assert sizes(places) == (2, len(SOURCES[2]), 4 * FIRST_STEPS)
+    told(places, [3 * FIRST_STEPS, 0], 2)
+    places.take_out(0)
+    places.add(SOURCES[1:2])
+    assert sizes(places) == (2, len(SOURCES[0]), FIRST_STEPS)
+    scores = told(places, [1, 0], 2)
+    np.testing.assert_allclose(scores[0], first[1], atol=1e-4)
+    np.testing.assert_allclose(scores[1], second[0], atol=1e-4)
+    places.add(SOURCES[2:])
+    assert sizes(places) == (3, len(SOURCES[2]), FIRST_STEPS)  # not 4
+    for step in range(2 * FIRST_STEPS):
+        scores = told(places, [step + 2, step + 1, step], 3)
+        for place, expected in enumerate((first[step + 2], second[step + 1], third[step])):
+            np.testing.assert_allclose(scores[place], expected, atol=1e-4)
+
+
 def test_a_forked_hypothesis_sees_what_its_parent_wrote(graphs: Seq2Seq) -> None:
     """Both hypotheses go on from the second; then they write the same, and think the same."""
     places = Places(graphs, BEAM, CANDIDATES)
