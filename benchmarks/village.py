@@ -10,9 +10,10 @@ in the end, and differ in the order.
 What is told:
 
 - seconds to the first text and to the end, p50 and p95, of all requests and by kind;
-- the fair share: a phone alone has the answer to a request after s seconds (the mean of its kind, measured in the same
-  run with one phone); of n phones each is due an n-th of the box, so its answer is due after n × s. The longest wait is
-  the largest of all times over what was due;
+- the fair share: a phone alone has the answer to a request after s seconds (the mean of its kind, measured with one
+  phone in the same run, before the others and again after them: a machine is not equally fast all the time); of n
+  phones each is due an n-th of the box, so its answer is due after n × s. The longest wait is the largest of all times
+  over what was due;
 - Jain's index, (Σx)² / nΣx², over the phones of the work that each got done, in seconds of a phone alone: throughput,
   as slowdowns differ by design between short work and long. 1 is equal; 1/n is one phone that gets everything;
 - errors: every answer that is not what a person would call an answer; memory of the box (its processes together).
@@ -301,10 +302,10 @@ def jain(shares: Sequence[float]) -> float:
     return sum(shares) ** 2 / (len(shares) * squares) if squares else 0.0
 
 
-def alone(one: Load) -> dict[str, float]:
+def alone(*ones: Load) -> dict[str, float]:
     """Seconds from a request to its end, by kind: the mean, where a phone has the box for itself."""
     taken: dict[str, list[float]] = {}
-    for visit in one.answered:
+    for visit in (visit for one in ones for visit in one.answered):
         taken.setdefault(visit.kind, []).append(visit.ended - visit.began)
     return {kind: statistics.mean(values) for kind, values in taken.items()}
 
@@ -416,11 +417,15 @@ def draw(loads: Sequence[Load], path: Path = PLOT) -> None:
     )
 
 
-def measure(seconds: dict[int, float], seed: int = SEED) -> list[Load]:
-    """A box, warmed up, under each number of phones in turn."""
+def measure(seconds: dict[int, float], seed: int = SEED) -> tuple[list[Load], dict[str, float]]:
+    """A box, warmed up, under each number of phones in turn, one phone first: (those, `alone`).
+
+    One phone is heard once more in the end.
+    """
     with serving() as (address, box):
         load(address, box, max(seconds), WARM_UP, seed + 1)
-        return [load(address, box, phones, seconds[phones], seed) for phones in sorted(seconds)]
+        loads = [load(address, box, phones, seconds[phones], seed) for phones in sorted(seconds)]
+        return loads, alone(loads[0], load(address, box, 1, seconds[1], seed + 2))
 
 
 def main() -> None:
@@ -432,8 +437,7 @@ def main() -> None:
     quiet_machine()
     pin(2)
     seconds = SECONDS if asked.minutes is None else {1: SECONDS[1], 40: asked.minutes * 60}
-    loads = measure(seconds)
-    seconds_alone = alone(loads[0])
+    loads, seconds_alone = measure(seconds)
     told = [row for done in loads for row in rows(done, seconds_alone)]
     _show(loads, seconds_alone)
     if asked.minutes is None:

@@ -46,6 +46,7 @@ def test_shares_and_waits_are_measured_by_what_a_phone_alone_would_have() -> Non
     lone = Load(1, 0, 10, [Visit(0, "short", 0, 1, 1), Visit(0, "page", 1, 2, 5)])
     seconds = alone(lone)
     assert seconds == {"short": 1, "page": 4}
+    assert alone(lone, Load(1, 20, 30, [Visit(0, "short", 20, 21, 23)])) == {"short": 2, "page": 4}
     two = Load(2, 0, 10)
     two.visits = [Visit(0, "short", 0, 1, 2), Visit(1, "page", 0, 2, 4), Visit(0, "short", 2, 3, 8)]
     assert shares(two, seconds) == [2, 4]
