@@ -162,6 +162,7 @@ class _Process:
             try:
                 self._pipe.send(message)
             except OSError as error:
+                self.ended = True  # its listener may not have seen it yet; who tries again needs another
                 raise EndedError from error
             self._send_forgotten()
 

@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -106,6 +108,37 @@ def test_the_next_request_after_its_end_starts_another(apart: Apart, distant: Tr
     end(apart)
     assert distant.translate(SENTENCES, "en", "es") == here.translate(SENTENCES, "en", "es")
     assert apart.pid not in (None, before)
+
+
+class LateEnd:
+    """A pipe whose end is not seen by who listens before `seen` is set."""
+
+    def __init__(self, pipe: Any) -> None:
+        self._pipe = pipe
+        self.seen = threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pipe, name)
+
+    def recv(self) -> Any:
+        try:
+            return self._pipe.recv()
+        except (EOFError, OSError):
+            self.seen.wait(30)
+            raise
+
+
+def test_its_end_need_not_have_been_seen_before_the_next_request(
+    apart: Apart, distant: Translates, here: Translator
+) -> None:
+    process = apart.process()
+    before = process.pid
+    late = process._pipe = LateEnd(process._pipe)
+    distant.translate(SENTENCES, "en", "es")  # from now on its end is listened for there
+    end(apart)
+    assert distant.translate(SENTENCES, "en", "es") == here.translate(SENTENCES, "en", "es")
+    assert apart.pid not in (None, before)
+    late.seen.set()
 
 
 def test_what_it_had_in_hand_is_tried_once_more(apart: Apart, distant: Translates, here: Translator) -> None:
